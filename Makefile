@@ -1,0 +1,50 @@
+# `make demo` and `make test` do everything from a bare machine; `make help` lists the rest.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow lint types format samples clean
+
+help:  ## list what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+# The stamps make a second call install nothing; a changed pyproject.toml installs again.
+$(VENV)/installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "augpipe needs Python 3.11 or newer; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+demo: $(VENV)/installed  ## export real digits, preview the recipe, train it, say where everything lies
+	$(BIN)/python samples/export_digits.py samples/digits
+	$(BIN)/augpipe preview pipelines/digits.yaml --out runs/demo/preview.png
+	$(BIN)/augpipe train pipelines/digits.yaml --out runs/demo
+
+test: $(VENV)/installed-dev lint types  ## lint, check types, run the whole test suite
+	$(BIN)/python -m pytest
+
+test-slow: $(VENV)/installed-dev  ## the tests that take minutes
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/installed-dev  ## ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/installed-dev  ## mypy, strict on src
+	$(BIN)/mypy
+
+format: $(VENV)/installed-dev  ## let ruff write the code's layout
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+samples: $(VENV)/installed  ## draw the small synthetic data of samples/ anew
+	$(BIN)/python samples/draw.py
+
+clean:  ## remove the environment and everything made
+	rm -rf $(VENV) runs samples/digits .mypy_cache .pytest_cache .ruff_cache

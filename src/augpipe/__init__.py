@@ -1,0 +1,3 @@
+"""augpipe: images in, reproducible augmented batches out."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,99 @@
+"""The types that travel: a Source becomes pixels, a Row becomes a Sample, Samples become a Batch.
+
+Coordinates everywhere: continuous, in pixels of the upright picture, which spans
+[0, width] x [0, height]; the centre of the top left pixel is (0.5, 0.5). Sizes are (height, width).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Decoded(NamedTuple):
+    """Pixels as the decoder left them, and how to find them.
+
+    Attributes:
+        image: (h, w, 3) uint8 RGB; possibly at 1/2, 1/4 or 1/8 of full size, possibly not upright.
+        matrix: (3, 3) float64; maps coordinates of the upright, full-size picture to coordinates
+            of `image`. The identity for a full decode of an upright file.
+    """
+
+    image: NDArray[np.uint8]
+    matrix: NDArray[np.float64]
+
+
+class Source(Protocol):
+    """A picture whose size is known and whose pixels are not decoded yet."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the upright, full-size picture."""
+
+    def decode(self, scale: int = 1) -> Decoded:
+        """Decode at 1/`scale` of full size or larger; `scale` is 1, 2, 4 or 8."""
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """What is known about one picture. A target that a dataset does not have is None.
+
+    Attributes:
+        label: a class as int, or a distribution over classes as (C,) float32.
+        boxes: (N, 4) float64, half-open x0, y0, x1, y1.
+        box_labels: (N,) int64, one class for each box.
+        masks: (N, H, W) uint8 of 0 and 1, one for each instance; or (H, W) int32 of classes.
+        keypoints: (N, K, 2) or (N, K, 3) float64 of x, y and, where given, visibility.
+    """
+
+    label: int | NDArray[np.float32] | None = None
+    boxes: NDArray[np.float64] | None = None
+    box_labels: NDArray[np.int64] | None = None
+    masks: NDArray[Any] | None = None
+    keypoints: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a dataset: a picture not decoded yet, and its targets."""
+
+    source: Source
+    targets: Targets
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One picture with its targets, before or after augmentation.
+
+    Attributes:
+        image: (H, W, 3) uint8 RGB, or float32 after `normalize`.
+        targets: what is known about it, in the coordinates of `image`.
+        record: for each op in order, its name and the parameters it drew.
+    """
+
+    image: NDArray[Any]
+    targets: Targets = field(default_factory=Targets)
+    record: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def label(self) -> int | NDArray[np.float32] | None:
+        """The class, or the distribution over classes."""
+        return self.targets.label
+
+    @property
+    def boxes(self) -> NDArray[np.float64] | None:
+        """(N, 4) boxes as x0, y0, x1, y1."""
+        return self.targets.boxes
+
+    @property
+    def masks(self) -> NDArray[Any] | None:
+        """(N, H, W) instance masks or one (H, W) semantic mask."""
+        return self.targets.masks
+
+    @property
+    def keypoints(self) -> NDArray[np.float64] | None:
+        """(N, K, 2 or 3) keypoints."""
+        return self.targets.keypoints
