@@ -69,5 +69,5 @@ def within(where: str) -> Iterator[None]:
 def suggest(name: str, known: Iterable[str]) -> str:
     """How to go on from an unknown name: the nearest known one, or else all of them."""
     known = sorted(known)
-    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
     return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"

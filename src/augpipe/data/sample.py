@@ -47,6 +47,8 @@ class Targets:
         box_labels: (N,) int64, one class for each box.
         masks: (N, H, W) uint8 of 0 and 1, one for each instance; or (H, W) int32 of classes.
         keypoints: (N, K, 2) or (N, K, 3) float64 of x, y and, where given, visibility.
+        mirrored_keypoints: (K,) int64; where keypoint k goes when the picture is mirrored, so that
+            a left hand stays a left hand.
     """
 
     label: int | NDArray[np.float32] | None = None
@@ -54,6 +56,7 @@ class Targets:
     box_labels: NDArray[np.int64] | None = None
     masks: NDArray[Any] | None = None
     keypoints: NDArray[np.float64] | None = None
+    mirrored_keypoints: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,110 @@
+"""What any executor has to know about a warp before it touches pixels.
+
+    case      when                                                how
+    crop      upright or turned by right angles, whole pixels,    slice, transpose, flip: exact;
+              inside of the picture                               scaled afterwards where asked
+    shrink    an output pixel covers two or more input pixels     area means first, then sample
+    sample    otherwise                                           one interpolation
+
+A border shows only where the warp leaves the picture: as long as all corners of the output lie
+inside, what bilinear sampling wants beyond the edge is the edge pixel. So a resize, or an affine
+that drew the identity, never darkens the rim.
+
+Here and in the executors alone, continuous coordinates become pixel numbers: a pixel's centre lies
+at i + 0.5. Everything is decided in float64 on the host, so all executors decide alike.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from augpipe.plan import Floats
+
+Size = tuple[int, int]
+
+# Far below anything visible, far above what the product of a few matrices loses.
+_EPSILON = 1e-6
+
+# Nearest neighbour means the pixel that holds the point. Halving a picture puts every point on a
+# seam between two; this nudge, larger than the executors' rounding, decides for the later one.
+NEAREST_NUDGE = 1e-3
+
+
+class Crop(NamedTuple):
+    """A rectangle of whole pixels, and how it is turned: slice, then transpose, then flip."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+    transpose: bool
+    flip_y: bool
+    flip_x: bool
+
+    @property
+    def size(self) -> Size:
+        """Height and width of what `take` gives."""
+        size = self.bottom - self.top, self.right - self.left
+        return size[::-1] if self.transpose else size
+
+    def take(self, image: NDArray[Any]) -> NDArray[Any]:
+        """The crop of an (H, W, ...) picture, as a view."""
+        part = image[self.top : self.bottom, self.left : self.right]
+        part = np.swapaxes(part, 0, 1) if self.transpose else part
+        return part[:: -1 if self.flip_y else 1, :: -1 if self.flip_x else 1]
+
+
+def as_crop(matrix: Floats, out: Size, source: Size) -> Crop | None:
+    """The warp as a crop that is scaled to `out`, or None where it is not one.
+
+    Args:
+        matrix: (3, 3), output to input coordinates.
+        out: the output's height and width.
+        source: the input's height and width.
+    """
+    linear = np.where(np.abs(matrix[:2, :2]) > _EPSILON, matrix[:2, :2], 0.0)
+    transpose = bool(linear[0, 0] == 0)
+    if (linear == 0).sum() != 2 or (linear[0, 0] == 0) != (linear[1, 1] == 0):
+        return None
+    corners = project(matrix, corner_points(out))
+    box = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
+    left, top, right, bottom = (int(v) for v in np.rint(box))
+    inside = left >= 0 and top >= 0 and right <= source[1] and bottom <= source[0]
+    if matrix[2, :2].any() or np.abs(box - np.rint(box)).max() > _EPSILON or not inside:
+        return None
+    towards = linear.sum(axis=0) < 0
+    return Crop(top, left, bottom, right, transpose, bool(towards[1]), bool(towards[0]))
+
+
+def corner_points(size: Size) -> Floats:
+    """(4, 3): the corners of a picture as (x, y, 1), clockwise from the top left."""
+    height, width = size
+    return np.array([[0, 0, 1], [width, 0, 1], [width, height, 1], [0, height, 1]], np.float64)
+
+
+def project(matrix: Floats, points: Floats) -> Floats:
+    """Map (..., 3) points (x, y, 1) through a (3, 3) matrix to (..., 2) points (x, y)."""
+    moved = points @ matrix.T
+    return np.asarray(moved[..., :2] / moved[..., 2:])
+
+
+def leaves(matrix: Floats, out: Size, source: Size) -> bool:
+    """Whether any corner of the output lies outside of the input, so that a border shows."""
+    corners = project(matrix, corner_points(out))
+    beyond = corners.max(axis=0) - np.array(source[::-1])
+    return bool(corners.min() < -_EPSILON or beyond.max() > _EPSILON)
+
+
+def to_pixel_numbers(matrix: Floats) -> Floats:
+    """The same map between pixel numbers, whose centres are whole, instead of coordinates."""
+    to_number, to_coordinate = np.eye(3), np.eye(3)
+    to_number[:2, 2], to_coordinate[:2, 2] = -0.5, 0.5
+    return np.asarray(to_number @ matrix @ to_coordinate)
+
+
+def after_shrink(matrix: Floats, factor: NDArray[np.int64]) -> Floats:
+    """The same map into the input after it was shrunk by (2,) factors of height and width."""
+    return np.asarray(np.diag([1 / factor[1], 1 / factor[0], 1.0]) @ matrix)

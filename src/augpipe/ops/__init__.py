@@ -1,0 +1,25 @@
+"""Every op, under its CamelCase name; `list_ops()` gives the names that recipes use."""
+
+from augpipe.ops.base import Op, find_op, list_ops, make_op, register
+from augpipe.ops.color import HSV, ColorJitter, Normalize
+from augpipe.ops.erase import RandomErasing
+from augpipe.ops.filter import GaussianBlur
+from augpipe.ops.geometry import Affine, HorizontalFlip, RandomResizedCrop, Resize, VerticalFlip
+
+__all__ = [
+    "HSV",
+    "Affine",
+    "ColorJitter",
+    "GaussianBlur",
+    "HorizontalFlip",
+    "Normalize",
+    "Op",
+    "RandomErasing",
+    "RandomResizedCrop",
+    "Resize",
+    "VerticalFlip",
+    "find_op",
+    "list_ops",
+    "make_op",
+    "register",
+]

@@ -1,0 +1,165 @@
+"""The contract of an op, and the registry that knows every op by name.
+
+An op is a frozen set of validated hyper-parameters and two pure functions:
+
+    sample(u)            (B, draws) uniform numbers  ->  named parameters
+    lower(params, size)  parameters and picture sizes ->  steps of a plan
+
+It never sees pixels and never holds a random generator. A new op is one class with these two, and
+one row in `tests/cases.py`; an op needs more only if the base is wrong.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from augpipe.errors import RecipeError, suggest
+from augpipe.plan import Floats, Params, Step
+from augpipe.schema import Settings, explain_invalid
+
+
+class Op(Settings, ABC):
+    """One augmentation. Subclasses are final: they add fields, `sample` and `lower`.
+
+    Attributes:
+        draws: how many uniform numbers `sample` is given for each picture.
+        identity: for each parameter, the value that leaves the picture as it is. An op that
+            declares a field `p` must name all of them: where `p` misses, they take the place of
+            what was drawn. `p` is never control flow.
+        after_normalize: whether the op may act on normalised float pixels.
+    """
+
+    draws: ClassVar[int] = 0
+    identity: ClassVar[Mapping[str, float]] = {}
+    after_normalize: ClassVar[bool] = False
+
+    @abstractmethod
+    def sample(self, u: Floats) -> dict[str, NDArray[Any]]:
+        """Turn (B, draws) uniforms in [0, 1) into parameters, (B, ...) each."""
+
+    @abstractmethod
+    def lower(self, params: Params, size: NDArray[np.int64]) -> Step | Sequence[Step]:
+        """Turn parameters, for pictures of (B, 2) height and width, into steps."""
+
+    def params(self, u: Floats) -> Params:
+        """Parameters from (B, 1 + draws) uniforms, of which the first decides whether `p` hits."""
+        params = self.sample(u[:, 1:])
+        if "p" not in type(self).model_fields:
+            return params
+        hit = u[:, 0] < getattr(self, "p")  # noqa: B009 (the field exists in some subclasses only)
+        return {
+            name: np.where(hit.reshape(-1, *[1] * (value.ndim - 1)), value, self.identity[name])
+            for name, value in params.items()
+        }
+
+    @classmethod
+    def name(cls) -> str:
+        """The op's name in recipes: its class name in snake_case."""
+        return _snake_case(cls.__name__)
+
+    def spec(self) -> dict[str, Any]:
+        """The op as a recipe spells it, `{name: {parameter: value}}`, defaults left out."""
+        return {self.name(): self.model_dump(mode="json", exclude_defaults=True)}
+
+
+_registry: dict[str, type[Op]] = {}
+
+AnyOp = TypeVar("AnyOp", bound=Op)
+
+
+def register(op: type[AnyOp]) -> type[AnyOp]:
+    """Make an op known by its name; to be used as a decorator.
+
+    Raises:
+        RecipeError: the name is taken, or `p` is declared without identities.
+    """
+    name = op.name()
+    if _registry.setdefault(name, op) is not op:
+        raise RecipeError(f"op name {name!r} is taken by {_registry[name].__module__}")
+    if ("p" in op.model_fields) != bool(op.identity):
+        raise RecipeError(f"{name}: a field `p` and the class attribute `identity` go together")
+    return op
+
+
+def list_ops() -> list[str]:
+    """The names of all registered ops, sorted."""
+    return sorted(_registry)
+
+
+def find_op(name: str) -> type[Op]:
+    """The op of that name, in snake_case or CamelCase.
+
+    Raises:
+        RecipeError: there is none; the message offers the nearest name.
+    """
+    op = _registry.get(name) or _registry.get(_snake_case(name))
+    if op is None:
+        raise RecipeError(f"unknown op {name!r}; {suggest(_snake_case(name), _registry)}")
+    return op
+
+
+def make_op(spec: Op | str | Mapping[str, Any]) -> Op:
+    """An op from the op itself, its name, or `{name: {parameter: value}}`.
+
+    Raises:
+        RecipeError: unknown name or parameter, wrong type, or a value out of its range.
+    """
+    if isinstance(spec, Op):
+        return spec
+    if isinstance(spec, str):
+        spec = {spec: {}}
+    if not isinstance(spec, Mapping) or len(spec) != 1:
+        raise RecipeError(
+            f"an op is written as a name or {{name: {{parameter: value}}}}, not {spec!r}"
+        )
+    ((name, fields),) = spec.items()
+    op = find_op(str(name))
+    if not isinstance(fields, Mapping | None):
+        raise RecipeError(
+            f"{name}: parameters are a mapping such as {_example(op)}, not {fields!r}"
+        )
+    try:
+        return op.model_validate(dict(fields or {}))
+    except ValidationError as error:
+        raise RecipeError(f"{name}{explain_invalid(error, op)}") from None
+
+
+def _example(op: type[Op]) -> str:
+    fields = list(op.model_fields)
+    return f"{{{fields[0]}: ...}}" if fields else "{}"
+
+
+def _snake_case(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def between(u: Floats, limits: tuple[float, float]) -> Floats:
+    """Uniforms stretched to a range."""
+    return limits[0] + (limits[1] - limits[0]) * u
+
+
+def first_fit(
+    area: Floats, ratio: Floats, size: NDArray[np.int64]
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """The first of several drawn rectangles that fits into the picture.
+
+    Args:
+        area: (B, tries), as a share of the picture's area.
+        ratio: (B, tries), width over height.
+        size: (B, 2), the pictures' height and width.
+
+    Returns:
+        (B, 2) height and width in whole pixels, and (B,) whether any fits.
+    """
+    pixels = area * size.prod(axis=1)[:, None]
+    tries = np.round(np.stack([np.sqrt(pixels / ratio), np.sqrt(pixels * ratio)], axis=2))
+    fits = np.all((tries > 0) & (tries <= size[:, None]), axis=2)
+    rows = np.arange(len(size))
+    return tries[rows, np.argmax(fits, axis=1)], fits.any(axis=1)

@@ -1,0 +1,170 @@
+"""Ops that change colours. What is affine in RGB is a matrix and fuses; what is not is a kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import AfterValidator
+
+from augpipe.ops.base import Op, between, register
+from augpipe.plan import (
+    IDENTITY_RECOLOR,
+    Floats,
+    Kernel,
+    Params,
+    Recolor,
+    Step,
+    compose_recolor,
+)
+from augpipe.schema import FactorRange, Probability, SymmetricRange
+
+# ITU-R BT.601, as torchvision and Pillow turn RGB to grey.
+LUMA = np.array([0.299, 0.587, 0.114])
+
+
+def _within_half(value: tuple[float, float]) -> tuple[float, float]:
+    if not -0.5 <= value[0] <= value[1] <= 0.5:
+        raise ValueError("hue is a shift in turns, between -0.5 and 0.5")
+    return value
+
+
+HueRange = Annotated[SymmetricRange, AfterValidator(_within_half)]
+
+
+@register
+class HSV(Op):
+    """Shift the hue, scale saturation and value. YOLO's HSV augmentation.
+
+    Deviation: white and grey stay what they are (their saturation is zero, whatever scales it),
+    and the hue is shifted in turns instead of multiplied.
+
+    Attributes:
+        hue: range of the shift in turns, within [-0.5, 0.5]; a number a means [-a, a].
+        saturation: range of the factor; a number a means [1 - a, 1 + a].
+        value: range of the factor; a number a means [1 - a, 1 + a].
+        p: probability.
+    """
+
+    hue: HueRange = (-0.015, 0.015)
+    saturation: FactorRange = (0.3, 1.7)
+    value: FactorRange = (0.6, 1.4)
+    p: Probability = 1.0
+    draws = 3
+    identity = {"hue": 0.0, "saturation": 1.0, "value": 1.0}
+
+    def sample(self, u: Floats) -> dict[str, NDArray[Any]]:
+        """Hue in turns, and two factors."""
+        ranges = {"hue": self.hue, "saturation": self.saturation, "value": self.value}
+        return {name: between(u[:, i], limits) for i, (name, limits) in enumerate(ranges.items())}
+
+    def lower(self, params: Params, size: NDArray[np.int64]) -> Kernel:
+        """Not affine in RGB: a kernel."""
+        return Kernel("hsv", params)
+
+
+@register
+class ColorJitter(Op):
+    """Brightness, contrast, saturation and hue in random order. torchvision's ColorJitter.
+
+    Contrast is about the picture's own mean grey at that point of the chain. Deviation: values are
+    rounded and clamped once for each step, not after each of the four.
+
+    Attributes:
+        brightness: range of the factor; a number a means [max(0, 1 - a), 1 + a].
+        contrast: range of the factor, likewise.
+        saturation: range of the factor, likewise.
+        hue: range of the shift in turns, within [-0.5, 0.5]; a number a means [-a, a].
+        p: probability.
+    """
+
+    brightness: FactorRange = (1.0, 1.0)
+    contrast: FactorRange = (1.0, 1.0)
+    saturation: FactorRange = (1.0, 1.0)
+    hue: HueRange = (0.0, 0.0)
+    p: Probability = 1.0
+    draws = 8
+    identity = {"brightness": 1.0, "contrast": 1.0, "saturation": 1.0, "hue": 0.0, "order": 0.0}
+
+    def sample(self, u: Floats) -> dict[str, NDArray[Any]]:
+        """Three factors and a hue (B,), and the order of the four (B, 4)."""
+        return {
+            "brightness": between(u[:, 0], self.brightness),
+            "contrast": between(u[:, 1], self.contrast),
+            "saturation": between(u[:, 2], self.saturation),
+            "hue": between(u[:, 3], self.hue),
+            "order": np.argsort(u[:, 4:8], axis=1),
+        }
+
+    def lower(self, params: Params, size: NDArray[np.int64]) -> Step | Sequence[Step]:
+        """One matrix; or one before the hue and one after it, where the hue changes."""
+        links = np.stack(
+            [
+                _blend(params["brightness"], np.zeros((3, 7))),
+                _blend(params["contrast"], MEAN_GREY),
+                _blend(params["saturation"], OWN_GREY),
+                _blend(np.ones(len(size)), IDENTITY_RECOLOR),
+            ]
+        )
+        order = params["order"].astype(np.int64)
+        hue_at = np.argmax(order == 3, axis=1)
+        if self.hue == (0.0, 0.0):
+            return Recolor(_composed(links, order, np.ones(order.shape, bool)))
+        place = np.arange(4)
+        still = np.ones(len(size))
+        return (
+            Recolor(_composed(links, order, place < hue_at[:, None])),
+            Kernel("hsv", {"hue": params["hue"], "saturation": still, "value": still}),
+            Recolor(_composed(links, order, place > hue_at[:, None])),
+        )
+
+
+# (3, 7) colour maps over (rgb, mean rgb, 1).
+OWN_GREY = np.hstack([np.tile(LUMA, (3, 1)), np.zeros((3, 4))])
+MEAN_GREY = np.hstack([np.zeros((3, 3)), np.tile(LUMA, (3, 1)), np.zeros((3, 1))])
+
+
+def _blend(factor: Floats, other: Floats) -> Floats:
+    """(B, 3, 7): factor times the picture plus the rest of `other`."""
+    factor = factor[:, None, None]
+    return factor * IDENTITY_RECOLOR + (1 - factor) * other
+
+
+def _composed(links: Floats, order: NDArray[np.int64], takes_part: NDArray[np.bool_]) -> Floats:
+    """(B, 3, 7): for each row, those of its (4, B, 3, 7) links that take part, in its order."""
+    rows = np.arange(len(order))
+    total = np.tile(IDENTITY_RECOLOR, (len(order), 1, 1))
+    for place in range(order.shape[1]):
+        link = links[order[:, place], rows]
+        link = np.where(takes_part[:, place, None, None], link, IDENTITY_RECOLOR)
+        total = compose_recolor(total, link)
+    return total
+
+
+@register
+class Normalize(Op):
+    """Scale to [0, 1], subtract the mean, divide by the standard deviation; the output is float32.
+
+    Comes last: only ops that act on normalised pixels may follow it.
+
+    Attributes:
+        mean: RGB, of pixels scaled to [0, 1].
+        std: RGB, likewise.
+    """
+
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+    def sample(self, u: Floats) -> dict[str, NDArray[Any]]:
+        """Nothing is random."""
+        return {}
+
+    def lower(self, params: Params, size: NDArray[np.int64]) -> Kernel:
+        """The only step that leaves uint8."""
+        rows = len(size)
+        return Kernel(
+            "normalize",
+            {"mean": np.tile(self.mean, (rows, 1)), "std": np.tile(self.std, (rows, 1))},
+        )

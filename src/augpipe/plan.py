@@ -1,0 +1,278 @@
+"""What is to be done to pixels, before there are any: steps, and how neighbours fold into one.
+
+    Warp     where each output pixel comes from     one matrix, one resampling
+    Recolor  which colour each pixel becomes        one matrix over (rgb, mean rgb, 1), one pass
+    Kernel   anything else, by name                 one pass, never fused
+
+A plan covers a batch: every array in a step has one entry for each of B rows. Fusion is the
+meaning of a pipeline, not an optimisation of it: a run of warps *is* one map from output to input
+coordinates and one resampling, so a rotation after a crop shows the real picture beyond the crop.
+Steps are never reordered.
+
+Coordinates are continuous: a picture spans [0, width] x [0, height], pixel centres lie at i + 0.5.
+Matrices map *output to input* coordinates and act on (x, y, 1). Sizes are (height, width).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Params = Mapping[str, NDArray[Any]]
+Interpolation = Literal["bilinear", "nearest"]
+BorderMode = Literal["constant", "replicate", "reflect"]
+
+MAX_DECODE_SCALE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Border:
+    """What a warp shows where it leaves the picture.
+
+    Attributes:
+        mode: "constant" shows `fill`, "replicate" the nearest edge pixel, "reflect" the picture
+            mirrored at its edge.
+        fill: RGB, 0 to 255.
+    """
+
+    mode: BorderMode = "constant"
+    fill: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+    def __str__(self) -> str:
+        if self.mode != "constant":
+            return self.mode
+        return f"fill {' '.join(f'{value:g}' for value in self.fill)}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Warp:
+    """Move pixels.
+
+    Attributes:
+        matrix: (B, 3, 3), output to input coordinates.
+        size: (B, 2) int64, the output's height and width.
+        interpolation: None asks for nothing: it is exact, and merges with any.
+        border: None never leaves the picture, and merges with any.
+        ops: the slots of the ops that this step carries out.
+    """
+
+    matrix: Floats
+    size: NDArray[np.int64]
+    interpolation: Interpolation | None = None
+    border: Border | None = None
+    ops: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        parts = [f"-> {_size(self.size)}", self.interpolation or "exact"]
+        return ", ".join([*parts, *([str(self.border)] if self.border else [])])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recolor:
+    """Map colours affinely; the picture's own mean may take part. Rounds and clamps once.
+
+    Colours run from 0 to 1 here. With x a pixel's RGB and m the mean RGB of the picture the step
+    is given, the result is `matrix @ (x, m, 1)`.
+
+    Attributes:
+        matrix: (B, 3, 7).
+        ops: the slots of the ops that this step carries out.
+    """
+
+    matrix: Floats
+    ops: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return "one colour matrix" + (", mean measured once" if needs_mean(self).any() else "")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kernel:
+    """Anything else: a pass that an executor knows by name.
+
+    Attributes:
+        name: what the executors call it.
+        params: arrays with one entry for each row.
+        moves: whether pixels change place, so that boxes, masks and keypoints must refuse it.
+        ops: the slots of the ops that this step carries out.
+    """
+
+    name: str
+    params: Params
+    moves: bool = False
+    ops: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.name.replace("_", " ")
+
+
+Step = Warp | Recolor | Kernel
+
+# The (3, 7) colour map that changes nothing.
+IDENTITY_RECOLOR = np.hstack([np.eye(3), np.zeros((3, 4))])
+
+
+def fuse(a: Step, b: Step) -> Step | None:
+    """`a`, then `b`, as one step; None where they must stay two."""
+    if why_apart(a, b):
+        return None
+    ops = (*a.ops, *b.ops)
+    if isinstance(a, Warp) and isinstance(b, Warp):
+        interpolation, border = a.interpolation or b.interpolation, a.border or b.border
+        return Warp(a.matrix @ b.matrix, b.size, interpolation, border, ops)
+    if isinstance(a, Recolor) and isinstance(b, Recolor):
+        return Recolor(compose_recolor(a.matrix, b.matrix), ops)
+    return None
+
+
+def why_apart(a: Step, b: Step) -> str | None:
+    """Why `a` and `b` must stay two steps; None where they are one."""
+    if isinstance(a, Kernel) or isinstance(b, Kernel):
+        kernel = a if isinstance(a, Kernel) else b
+        return f"{kernel} is a pass of its own"
+    if isinstance(a, Warp) and isinstance(b, Warp):
+        return _warps_apart(a, b)
+    if type(a) is not type(b):
+        return "one moves pixels, the other changes their colour"
+    return None
+
+
+def _warps_apart(a: Warp, b: Warp) -> str | None:
+    for what in ("interpolation", "border"):
+        ours, theirs = getattr(a, what), getattr(b, what)
+        if ours and theirs and ours != theirs:
+            return f"different {what}: {ours}, then {theirs}"
+    return None
+
+
+def compose_recolor(first: Floats, second: Floats) -> Floats:
+    """Compose two (B, 3, 7) colour maps: the mean of an affine map is the map of the mean."""
+    on_pixel, on_mean = second[:, :, :3], second[:, :, 3:6]
+    out = on_pixel @ first
+    out[:, :, 3:6] += on_mean @ (first[:, :, :3] + first[:, :, 3:6])
+    out[:, :, 6] += (on_mean @ first[:, :, 6:])[:, :, 0] + second[:, :, 6]
+    return out
+
+
+def needs_mean(step: Recolor) -> NDArray[np.bool_]:
+    """(B,): whether the picture's mean takes part."""
+    return np.asarray(np.any(step.matrix[:, :, 3:6] != 0, axis=(1, 2)))
+
+
+def fold(steps: Iterable[Step]) -> tuple[Step, ...]:
+    """Merge each step into the one before it, where the two are one."""
+
+    def push(done: tuple[Step, ...], step: Step) -> tuple[Step, ...]:
+        one = fuse(done[-1], step) if done else None
+        return (*done[:-1], one) if one else (*done, step)
+
+    return reduce(push, steps, ())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """The folded steps for B pictures.
+
+    Attributes:
+        size: (B, 2) int64, height and width of the upright pictures that come in.
+        steps: what to do, in order.
+        record: for each op, its slot and the parameters it drew, (B, ...) each.
+    """
+
+    size: NDArray[np.int64]
+    steps: tuple[Step, ...]
+    record: tuple[tuple[str, Params], ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.size)
+
+    @property
+    def out_size(self) -> NDArray[np.int64]:
+        """(B, 2) int64, height and width of what comes out."""
+        warps = [step for step in self.steps if isinstance(step, Warp)]
+        return warps[-1].size if warps else self.size
+
+    @property
+    def decode_scale(self) -> NDArray[np.int64]:
+        """(B,): 1, 2, 4 or 8; the decoder may deliver 1/scale of full size and lose nothing.
+
+        That is so only where pixels are moved before anything else is done to them.
+        """
+        if not self.steps or not isinstance(first := self.steps[0], Warp):
+            return np.ones(len(self), np.int64)
+        factors = shrink_factors(first.matrix, first.size).min(axis=1)
+        return np.asarray(np.minimum(factors, MAX_DECODE_SCALE))
+
+    def params(self, row: int) -> tuple[dict[str, Any], ...]:
+        """The record of one row, in plain Python values: `{"op": slot, name: value, ...}`."""
+        return tuple(
+            {"op": slot} | {name: value[row].tolist() for name, value in params.items()}
+            for slot, params in self.record
+        )
+
+    def explain(self) -> str:
+        """The steps as text: what fused, and at each seam why fusion stopped there."""
+        return "\n".join(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        warps = sum(
+            isinstance(step, Warp) and step.interpolation is not None for step in self.steps
+        )
+        yield (
+            f"{_size(self.size)} -> {_size(self.out_size)}: {_count(len(self.record), 'op')}, "
+            f"{_count(len(self.steps), 'step')}, {_count(warps, 'resampling')}{_scale(self)}"
+        )
+        for number, step in enumerate(self.steps, 1):
+            if number > 1:
+                yield f"      not one step: {why_apart(self.steps[number - 2], step)}"
+            yield f"  {number}  {type(step).__name__.lower():8}{' + '.join(step.ops)}  [{step}]"
+
+
+def shrink_factors(matrix: Floats, size: NDArray[np.int64]) -> NDArray[np.int64]:
+    """By which powers of two a picture may be shrunk before it is sampled through `matrix`.
+
+    Bilinear sampling reads two pixels along each axis, so it skips none as long as an output pixel
+    covers less than two. The factor leaves between one and two; it is judged at the centre of the
+    output, for each axis of the input alone.
+
+    Args:
+        matrix: (B, 3, 3), output to input coordinates.
+        size: (B, 2), the output's height and width.
+
+    Returns:
+        (B, 2) int64 powers of two, for height and width of the input.
+    """
+    centre = np.stack([size[:, 1] / 2, size[:, 0] / 2, np.ones(len(size))], axis=1)
+    x, y, w = (matrix @ centre[:, :, None])[:, :, 0].T
+    # The derivative of (x / w, y / w) along the output's axes; w is 1 unless there is perspective.
+    jacobian = matrix[:, :2, :2] - np.stack([x / w, y / w], 1)[:, :, None] * matrix[:, 2:, :2]
+    covered = np.linalg.norm(jacobian, axis=2)[:, ::-1] / np.abs(w)[:, None]
+    # A hair of slack, or a factor of exactly two would depend on the last bit of a cosine.
+    levels = np.floor(np.log2(np.maximum(covered * (1 + 1e-9), 1.0)))
+    return np.asarray(np.exp2(levels), np.int64)
+
+
+def chain(op: str, steps: Step | Sequence[Step]) -> tuple[Step, ...]:
+    """What one op lowered to, as a tuple of steps that know the op's slot."""
+    return tuple(replace(s, ops=(op,)) for s in ((steps,) if isinstance(steps, Step) else steps))
+
+
+def _size(size: NDArray[np.int64]) -> str:
+    first, last = size.min(axis=0), size.max(axis=0)
+    text = f"{first[0]}x{first[1]}"
+    return text if np.array_equal(first, last) else f"{text}..{last[0]}x{last[1]}"
+
+
+def _scale(plan: Plan) -> str:
+    scales = np.unique(plan.decode_scale)
+    return f", decode at 1/{' or 1/'.join(map(str, scales))}" if scales.max() > 1 else ""
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,110 @@
+"""Settings that people write: the model they are checked against, their types, and the findings.
+
+Ops, recipes and the trainer's configuration all derive from `Settings`: frozen, and no key is ever
+ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from augpipe.errors import suggest
+
+
+class Settings(BaseModel):
+    """Validated, immutable values; an unknown key, an infinity or a NaN is an error."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_truth_as_number(cls, values: Any) -> Any:
+        """`p: true` is a mistake, not a one."""
+        for name, value in values.items() if isinstance(values, Mapping) else ():
+            field = cls.model_fields.get(name)
+            if isinstance(value, bool) and field and field.annotation is not bool:
+                raise ValueError(f"{name} is {str(value).lower()}, where a value is expected")
+        return values
+
+
+def explain_invalid(error: ValidationError, model: type[BaseModel]) -> str:
+    """The first of pydantic's findings as `.key: what is wrong; what to do`."""
+    first = error.errors(include_url=False)[0]
+    # Between the keys, pydantic names the members of unions that it tried; a reader has no use
+    # for those, and they are no identifiers.
+    path = [part for part in first["loc"] if isinstance(part, int) or part.isidentifier()]
+    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    if first["type"] == "extra_forbidden":
+        return f"{where}: unknown key; {suggest(str(path[-1]), _known_keys(model, path[:-1]))}"
+    if first["type"] == "missing":
+        return f"{where}: is required"
+    message = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return f"{where}: {message}, not {first['input']!r}" if where else f": {message}"
+
+
+def _known_keys(model: type[BaseModel], path: list[int | str]) -> list[str]:
+    for part in path:
+        field = model.model_fields.get(str(part))
+        for member in _members(field.annotation if field else None):
+            model = member
+    return list(model.model_fields)
+
+
+def _members(annotation: Any) -> list[type[BaseModel]]:
+    """The models in an annotation such as `Model | None`."""
+    parts = getattr(annotation, "__args__", (annotation,))
+    return [part for part in parts if isinstance(part, type) and issubclass(part, BaseModel)]
+
+
+def _ordered(value: tuple[float, float]) -> tuple[float, float]:
+    if value[0] > value[1]:
+        raise ValueError("the range should be written as [low, high]")
+    return value
+
+
+def _around(centre: float, *, floor: float | None = None) -> BeforeValidator:
+    """One number a stands for the range [centre - a, centre + a], cut off at `floor`."""
+
+    def widen(value: Any) -> Any:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return value
+        if value < 0:
+            raise ValueError(
+                "a single number is the half-width of a range and must not be negative"
+            )
+        low = centre - value
+        return (low if floor is None else max(low, floor), centre + value)
+
+    return BeforeValidator(widen)
+
+
+def _three(value: Any) -> Any:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return (value, value, value) if is_number else value
+
+
+_Positive = Annotated[float, Field(gt=0)]
+_NonNegative = Annotated[float, Field(ge=0)]
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Side = Annotated[int, Field(ge=1, le=2**15)]
+Rgb = Annotated[tuple[float, float, float], BeforeValidator(_three)]
+Range = Annotated[tuple[float, float], AfterValidator(_ordered)]
+PositiveRange = Annotated[tuple[_Positive, _Positive], AfterValidator(_ordered)]
+NonNegativeRange = Annotated[tuple[_NonNegative, _NonNegative], AfterValidator(_ordered)]
+SymmetricRange = Annotated[Range, _around(0.0)]
+FactorRange = Annotated[NonNegativeRange, _around(1.0, floor=0.0)]
