@@ -1,3 +1,35 @@
-"""augpipe: images in, reproducible augmented batches out."""
+"""augpipe: images in, reproducible augmented batches out.
+
+What a sample looks like is a pure function of (seed, epoch, sample, op), whatever the workers, the
+batch size, the ranks, the device, or interruptions.
+"""
+
+from augpipe.api import build_loader
+from augpipe.data.arrays import ArrayDataset
+from augpipe.data.folder import FolderDataset
+from augpipe.data.sample import Sample
+from augpipe.data.table import TableDataset
+from augpipe.errors import AugpipeError
+from augpipe.loader.batch import Batch
+from augpipe.loader.loader import Loader
+from augpipe.ops import Op, list_ops, register
+from augpipe.pipeline import Pipeline
+from augpipe.recipe import Recipe
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "ArrayDataset",
+    "AugpipeError",
+    "Batch",
+    "FolderDataset",
+    "Loader",
+    "Op",
+    "Pipeline",
+    "Recipe",
+    "Sample",
+    "TableDataset",
+    "build_loader",
+    "list_ops",
+    "register",
+]

@@ -7,7 +7,7 @@ ignored.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from augpipe.errors import suggest
+from augpipe.errors import RecipeError, suggest
 
 
 class Settings(BaseModel):
@@ -40,8 +40,29 @@ class Settings(BaseModel):
         return values
 
 
-def explain_invalid(error: ValidationError, model: type[BaseModel]) -> str:
-    """The first of pydantic's findings as `.key: what is wrong; what to do`."""
+M = TypeVar("M", bound=BaseModel)
+
+
+def check(model: type[M], values: Any, where: str = "") -> M:
+    """Make a model of plain values.
+
+    Args:
+        model: what the values should be.
+        values: a mapping.
+        where: what the values are, for the error.
+
+    Raises:
+        RecipeError: an unknown key, offering the nearest; a wrong type; a value out of range.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        finding = where + _explain(error, model)
+        raise RecipeError(finding.removeprefix("." if not where else "")) from None
+
+
+def _explain(error: ValidationError, model: type[BaseModel]) -> str:
+    """The first of pydantic's findings, as `.key: what is wrong; what to do`."""
     first = error.errors(include_url=False)[0]
     # Between the keys, pydantic names the members of unions that it tried; a reader has no use
     # for those, and they are no identifiers.

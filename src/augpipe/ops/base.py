@@ -18,11 +18,10 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from augpipe.errors import RecipeError, suggest
 from augpipe.plan import Floats, Params, Step
-from augpipe.schema import Settings, explain_invalid
+from augpipe.schema import Settings, check
 
 
 class Op(Settings, ABC):
@@ -125,10 +124,7 @@ def make_op(spec: Op | str | Mapping[str, Any]) -> Op:
         raise RecipeError(
             f"{name}: parameters are a mapping such as {_example(op)}, not {fields!r}"
         )
-    try:
-        return op.model_validate(dict(fields or {}))
-    except ValidationError as error:
-        raise RecipeError(f"{name}{explain_invalid(error, op)}") from None
+    return check(op, dict(fields or {}), str(name))
 
 
 def _example(op: type[Op]) -> str:

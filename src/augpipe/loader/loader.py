@@ -1,0 +1,239 @@
+"""The loader: torch's DataLoader, with a stream that depends on seed and data and nothing else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any, cast
+
+import cv2
+import torch
+from torch.utils.data import DataLoader
+
+from augpipe.data.dataset import ImageDataset
+from augpipe.data.sample import Sample
+from augpipe.errors import DataError, RecipeError, StateError
+from augpipe.execute import torch_batch
+from augpipe.loader.batch import Batch, collate
+from augpipe.loader.config import LoaderConfig
+from augpipe.loader.fetch import BadRow, Fetched, KeyedDataset
+from augpipe.loader.order import Key, KeySampler
+from augpipe.pipeline import Pipeline
+from augpipe.plan import Plan
+
+STATE_VERSION = 1
+_MAX_WORKERS = 8
+
+
+class Loader(DataLoader[Batch]):
+    """Batches of augmented samples; see `augpipe.build_loader` for the arguments.
+
+    One `for` is one epoch, and the next `for` is the next epoch. Workers are asked for keys, which
+    carry the epoch, so they hold no random state: there is nothing to seed, nothing to save, and
+    nothing that goes stale in a worker that lives on.
+
+    Attributes:
+        errors: the bad rows met so far, each once, if `on_error` is not "raise".
+    """
+
+    def __init__(
+        self,
+        dataset: ImageDataset,
+        pipeline: Pipeline,
+        config: LoaderConfig,
+        *,
+        shuffle: bool,
+        device: torch.device | str | None,
+        epoch: int,
+        rank: int,
+        world_size: int,
+        **dataloader_kwargs: Any,
+    ) -> None:
+        self.pipeline, self.seed, self.max_errors = pipeline, config.seed, config.max_errors
+        self.device = torch.device(device) if device is not None else None
+        self.errors: list[BadRow] = []
+        self._at, self._interrupted = (epoch, 0), False
+        workers = _choose_workers(dataset) if config.num_workers is None else config.num_workers
+        options: dict[str, Any] = {
+            "pin_memory": self.device is not None and self.device.type == "cuda",
+            "persistent_workers": workers > 0,
+            # torch draws a seed for its workers; from here, so that iterating changes no global.
+            "generator": torch.Generator().manual_seed(config.seed % 2**63),
+        }
+        user_init = dataloader_kwargs.pop("worker_init_fn", None)
+        _refuse(dataloader_kwargs)
+        super().__init__(
+            cast(Any, KeyedDataset(dataset, pipeline, config.seed, config.on_error)),
+            batch_size=config.batch_size,
+            sampler=cast(
+                Any,
+                KeySampler(
+                    len(dataset),
+                    seed=config.seed,
+                    shuffle=shuffle,
+                    drop_last=config.drop_last,
+                    rank=rank,
+                    world_size=world_size,
+                ),
+            ),
+            num_workers=workers,
+            drop_last=config.drop_last,
+            collate_fn=cast(Any, _as_fetched),
+            worker_init_fn=partial(_init_worker, user_init),
+            **(options | dataloader_kwargs),
+        )
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that is running, or else the one that the next `for` will run."""
+        return self._at[0]
+
+    def set_epoch(self, epoch: int) -> None:
+        """Let the next `for` run that epoch; from its beginning, unless it is the current one."""
+        if epoch != self.epoch or self._interrupted:
+            self._at, self._interrupted = (epoch, 0), False
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]  # ours carries a position
+        """Run one epoch; after an early `break`, the next one starts afresh."""
+        epoch, position = (self.epoch + 1, 0) if self._interrupted else self._at
+        self._at, self._interrupted = (epoch, position), True
+        self._keys.start(epoch, position)
+        return self._run(cast(Iterator[Fetched], super().__iter__()), epoch, position)
+
+    def _run(self, fetched: Iterator[Fetched], epoch: int, position: int) -> Iterator[Batch]:
+        stride = cast(int, self.batch_size) * self._keys.world_size
+        for one in fetched:
+            if one.error:
+                raise one.error
+            self._note(one.bad_rows)
+            position = min(position + stride, self._keys.total)
+            self._at = (epoch, position)
+            if one.batch is not None:
+                yield self._finish(one.batch)
+        self._at, self._interrupted = (epoch + 1, 0), False
+
+    def _finish(self, batch: Batch) -> Batch:
+        """What is done where the model is: the copy, and the ops that act on batches."""
+        if self.device is not None:
+            batch = batch.to(self.device, non_blocking=True)
+        if self.pipeline.batch is None:
+            return batch
+        plan = self._batch_plan(batch, self.pipeline.batch)
+        return replace(batch, images=torch_batch.run(plan, batch.images))
+
+    def _note(self, bad_rows: tuple[BadRow, ...]) -> None:
+        known = {bad.row for bad in self.errors}
+        self.errors += [bad for bad in bad_rows if bad.row not in known]
+        if len(self.errors) > self.max_errors:
+            raise DataError(
+                f"{len(self.errors)} bad rows, more than max_errors={self.max_errors}; "
+                f"the last: {self.errors[-1].message}"
+            )
+
+    @property
+    def _keys(self) -> KeySampler:
+        return cast(KeySampler, self.sampler)
+
+    @property
+    def _keyed(self) -> KeyedDataset:
+        return cast(KeyedDataset, self.dataset)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the stream stands: after the last batch that was handed over. Plain values.
+
+        Loading it under another number of workers or ranks, or another batch size, continues the
+        same stream.
+        """
+        epoch, position = self._at
+        if position >= self._keys.total:
+            epoch, position = epoch + 1, 0
+        return {
+            "version": STATE_VERSION,
+            "seed": self.seed,
+            "epoch": epoch,
+            "position": position,
+            "dataset": self._keyed.fingerprint,
+            "pipeline": self.pipeline.fingerprint,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Let the next `for` continue from there.
+
+        Raises:
+            StateError: the state belongs to another dataset, pipeline or seed.
+        """
+        own = self.state_dict()
+        for what in ("version", "seed", "dataset", "pipeline"):
+            if state.get(what) != own[what]:
+                raise StateError(
+                    f"the loader state was saved with {what} {state.get(what)!r}, this loader has "
+                    f"{own[what]!r}; build the loader as it was when the state was saved, or start "
+                    "afresh without loading it"
+                )
+        self._at, self._interrupted = (int(state["epoch"]), int(state["position"])), False
+
+    def replay(self, epoch: int, index: int, *, repeat: int = 0) -> Sample:
+        """The sample of a row as training saw it in that epoch, ops that act on batches included.
+
+        Args:
+            epoch: which epoch.
+            index: which row of the dataset.
+            repeat: how often that epoch had shown the row before.
+
+        Returns:
+            The sample, with the record of every op's parameters.
+
+        Raises:
+            DataError: no such row, or a bad one.
+        """
+        if not 0 <= index < len(self._keyed):
+            raise DataError(f"no row {index}: the dataset has rows 0 to {len(self._keyed) - 1}")
+        sample = self._keyed.sample(Key(epoch, index, repeat))
+        if self.pipeline.batch is None:
+            return sample
+        batch = collate([sample], [""], **_provenance(epoch, index, repeat))
+        plan = self._batch_plan(batch, self.pipeline.batch)
+        image = self._finish(batch).images[0].permute(1, 2, 0).cpu().numpy()
+        return Sample(image, sample.targets, sample.record + plan.params(0))
+
+    def _batch_plan(self, batch: Batch, pipeline: Pipeline) -> Plan:
+        return pipeline.plan(
+            batch.images.shape[2:],
+            seed=self.seed,
+            epoch=batch.epoch,
+            index=batch.index.numpy(),
+            repeat=batch.repeat.numpy(),
+        )
+
+
+def _provenance(epoch: int, index: int, repeat: int) -> dict[str, Any]:
+    return {"epoch": epoch, "index": torch.tensor([index]), "repeat": torch.tensor([repeat])}
+
+
+def _refuse(dataloader_kwargs: dict[str, Any]) -> None:
+    reasons = {
+        "sampler": "the order is drawn from seed and epoch; use shuffle",
+        "batch_sampler": "the order is drawn from seed and epoch; use shuffle and batch_size",
+        "collate_fn": "workers return whole batches; change the dataset's targets instead",
+    }
+    for name in dataloader_kwargs.keys() & reasons.keys():
+        raise RecipeError(f"build_loader takes no {name}: {reasons[name]}")
+
+
+def _as_fetched(fetched: Fetched) -> Fetched:
+    """Torch calls this to collate; the workers have done it."""
+    return fetched
+
+
+def _choose_workers(dataset: ImageDataset) -> int:
+    """As many as there are processors, up to a limit; none where there is nothing to decode."""
+    return 0 if dataset.in_memory else min(len(os.sched_getaffinity(0)), _MAX_WORKERS)
+
+
+def _init_worker(user_init: Callable[[int], None] | None, worker: int) -> None:
+    # One thread for each worker: the workers are the parallelism (torch sees to its own threads).
+    cv2.setNumThreads(0)
+    if user_init is not None:
+        user_init(worker)
