@@ -43,7 +43,7 @@ class Pipeline:
     def __init__(
         self, ops: Iterable[OpLike] = (), *, batch: Iterable[OpLike] | None = None
     ) -> None:
-        own, later = _parse(ops, "ops"), _parse(batch or (), "batch")
+        own, later = _parse(ops, "ops"), _parse(() if batch is None else batch, "batch")
         _check_order((*own, *later))
         slots = _slots((*own, *later))
         self.ops, self.slots = own, slots[: len(own)]
@@ -88,8 +88,11 @@ class Pipeline:
         Returns:
             The augmented sample with its record; a pure function of its arguments.
         """
-        key = {"seed": seed, "epoch": epoch, "index": index}
         sample = Sample(image, Targets(**targets))
+        return self.apply(sample, seed=seed, epoch=epoch, index=index)
+
+    def apply(self, sample: Sample, **key: Any) -> Sample:
+        """Augment one sample, batch ops included; `key` is that of `plan`."""
         for part in (self, self.batch):
             if part is not None:
                 plan = part.plan(sample.image.shape[:2], **key)
@@ -200,7 +203,7 @@ def _part(ops: tuple[Op, ...], slots: tuple[str, ...]) -> Pipeline:
 
 
 def _parse(ops: Iterable[OpLike], where: str) -> tuple[Op, ...]:
-    if isinstance(ops, str | Mapping | Op):
+    if isinstance(ops, str | Mapping | Op) or not isinstance(ops, Iterable):
         raise RecipeError(f"{where}: expected a list of ops, not {ops!r}")
     parsed = []
     for position, spec in enumerate(ops):

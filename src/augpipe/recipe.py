@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
 from pydantic import BeforeValidator, Field
@@ -22,6 +22,7 @@ from augpipe.schema import Settings, check
 from augpipe.train.config import TrainConfig
 
 Part = Literal["train", "val"]
+PARTS: tuple[Part, ...] = get_args(Part)
 
 # Mean and standard deviation of the training images, scaled to [0, 1]; those of ImageNet are the
 # ones that all of torchvision's weights were trained with.
@@ -105,7 +106,7 @@ class Recipe(Settings):
                 f"not a {type(values).__name__}"
             )
         recipe = check(cls, values)
-        for part in ("train", "val"):
+        for part in PARTS:
             recipe.ops(part)
         return recipe
 
@@ -115,8 +116,10 @@ class Recipe(Settings):
         own = config.train if part == "train" else config.val
         batch = config.batch if part == "train" else ()
         last = [config.normalize] if config.normalize else []
+        ops = _made(own, f"pipeline.{part}")
+        batch_ops = _made(batch, "pipeline.batch")
         with within("pipeline"):
-            return Pipeline(_made(own, part), batch=[*_made(batch, "batch"), *last])
+            return Pipeline(ops, batch=[*batch_ops, *last])
 
     def to_yaml(self) -> str:
         """The recipe with all defaults filled in, except those of the ops."""

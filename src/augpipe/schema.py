@@ -57,23 +57,42 @@ def check(model: type[M], values: Any, where: str = "") -> M:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        finding = where + _explain(error, model)
-        raise RecipeError(finding.removeprefix("." if not where else "")) from None
+        finding = _explain(error, model, values)
+        raise RecipeError(where + finding if where else finding.lstrip(".: ")) from None
 
 
-def _explain(error: ValidationError, model: type[BaseModel]) -> str:
+def _explain(error: ValidationError, model: type[BaseModel], values: Any) -> str:
     """The first of pydantic's findings, as `.key: what is wrong; what to do`."""
     first = error.errors(include_url=False)[0]
-    # Between the keys, pydantic names the members of unions that it tried; a reader has no use
-    # for those, and they are no identifiers.
-    path = [part for part in first["loc"] if isinstance(part, int) or part.isidentifier()]
+    path = _path(first["loc"], values, first["type"])
     where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    context = first.get("ctx", {})
     if first["type"] == "extra_forbidden":
         return f"{where}: unknown key; {suggest(str(path[-1]), _known_keys(model, path[:-1]))}"
     if first["type"] == "missing":
         return f"{where}: is required"
+    if first["type"] == "union_tag_not_found":
+        return f"{where}.name: is required"
+    if first["type"] == "union_tag_invalid":
+        known = [tag.strip("' ") for tag in context["expected_tags"].split(",")]
+        return f"{where}.name: unknown {context['tag']!r}; {suggest(context['tag'], known)}"
     message = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    return f"{where}: {message}, not {first['input']!r}" if where else f": {message}"
+    message = message.replace("valid tuple", "list")  # what YAML calls it
+    given = "" if isinstance(first["input"], Mapping) else f", not {first['input']!r}"
+    return f"{where}: {message}{given}"
+
+
+def _path(location: tuple[int | str, ...], values: Any, kind: str) -> list[int | str]:
+    """The keys that lead to a finding; without the members of unions that pydantic names too."""
+    path: list[int | str] = []
+    for part in location:
+        try:
+            values = values[part]
+        except (KeyError, IndexError, TypeError):
+            if kind != "missing" or part != location[-1]:
+                continue
+        path.append(part)
+    return path
 
 
 def _known_keys(model: type[BaseModel], path: list[int | str]) -> list[str]:

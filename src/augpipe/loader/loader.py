@@ -86,6 +86,11 @@ class Loader(DataLoader[Batch]):
         )
 
     @property
+    def source(self) -> ImageDataset:
+        """The dataset that the rows come from, not augmented."""
+        return self._keyed.source
+
+    @property
     def epoch(self) -> int:
         """The epoch that is running, or else the one that the next `for` will run."""
         return self._at[0]

@@ -4,11 +4,19 @@ from augpipe.ops.base import Op, find_op, list_ops, make_op, register
 from augpipe.ops.color import HSV, ColorJitter, Normalize
 from augpipe.ops.erase import RandomErasing
 from augpipe.ops.filter import GaussianBlur
-from augpipe.ops.geometry import Affine, HorizontalFlip, RandomResizedCrop, Resize, VerticalFlip
+from augpipe.ops.geometry import (
+    Affine,
+    CenterCrop,
+    HorizontalFlip,
+    RandomResizedCrop,
+    Resize,
+    VerticalFlip,
+)
 
 __all__ = [
     "HSV",
     "Affine",
+    "CenterCrop",
     "ColorJitter",
     "GaussianBlur",
     "HorizontalFlip",

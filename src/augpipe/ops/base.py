@@ -80,10 +80,10 @@ def register(op: type[AnyOp]) -> type[AnyOp]:
         RecipeError: the name is taken, or `p` is declared without identities.
     """
     name = op.name()
-    if _registry.setdefault(name, op) is not op:
-        raise RecipeError(f"op name {name!r} is taken by {_registry[name].__module__}")
     if ("p" in op.model_fields) != bool(op.identity):
         raise RecipeError(f"{name}: a field `p` and the class attribute `identity` go together")
+    if _registry.setdefault(name, op) is not op:
+        raise RecipeError(f"op name {name!r} is taken by {_registry[name].__module__}")
     return op
 
 

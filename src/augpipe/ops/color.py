@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from augpipe.ops.base import Op, between, register
 from augpipe.plan import (
@@ -32,6 +32,7 @@ def _within_half(value: tuple[float, float]) -> tuple[float, float]:
 
 
 HueRange = Annotated[SymmetricRange, AfterValidator(_within_half)]
+Deviation = Annotated[float, Field(gt=0)]
 
 
 @register
@@ -151,11 +152,11 @@ class Normalize(Op):
 
     Attributes:
         mean: RGB, of pixels scaled to [0, 1].
-        std: RGB, likewise.
+        std: RGB, likewise; above zero.
     """
 
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    std: tuple[Deviation, Deviation, Deviation] = (0.229, 0.224, 0.225)
 
     def sample(self, u: Floats) -> dict[str, NDArray[Any]]:
         """Nothing is random."""

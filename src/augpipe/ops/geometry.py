@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 
+from augpipe.errors import PlanError
 from augpipe.ops.base import Op, between, first_fit, register
 from augpipe.plan import Border, BorderMode, Floats, Interpolation, Params, Warp
 from augpipe.schema import Fraction, PositiveRange, Probability, Rgb, Side, SymmetricRange
@@ -15,6 +16,7 @@ from augpipe.schema import Fraction, PositiveRange, Probability, Rgb, Side, Symm
 Shear = Annotated[
     tuple[float, float, float, float],
     BeforeValidator(lambda value: _shear(value)),
+    AfterValidator(lambda value: _ordered_shear(value)),
 ]
 
 
@@ -80,7 +82,34 @@ class Resize(Op):
             out = np.broadcast_to(np.array(self.size), size.shape)
         else:
             out = size * self.size // size.min(axis=1, keepdims=True)
-        return _crop(np.zeros(size.shape), size, out, self.interpolation)
+        return Warp(_window(np.zeros(size.shape), size, out), out, self.interpolation)
+
+
+@register
+class CenterCrop(Op):
+    """Cut the middle out. torchvision's CenterCrop.
+
+    Deviation: a picture smaller than the crop is an error instead of being padded.
+
+    Attributes:
+        size: the output's side in pixels, or [height, width].
+    """
+
+    size: Side | tuple[Side, Side]
+
+    def sample(self, u: Floats) -> dict[str, NDArray[Any]]:
+        """Nothing is random."""
+        return {}
+
+    def lower(self, params: Params, size: NDArray[np.int64]) -> Warp:
+        """Whole pixels, so exact."""
+        out = np.broadcast_to(np.array(self.size), size.shape)
+        if small := [f"{h}x{w}" for h, w in size[np.any(size < out, axis=1)]]:
+            raise PlanError(
+                f"a picture of {small[0]} is smaller than the crop of {out[0, 0]}x{out[0, 1]}; "
+                "put a resize before it"
+            )
+        return Warp(_window((size - out) // 2, out, out), out)
 
 
 @register
@@ -116,9 +145,10 @@ class RandomResizedCrop(Op):
         """A crop at whole pixels, scaled to `size`."""
         crop, fits = first_fit(params["area"], params["ratio"], size)
         crop = np.where(fits[:, None], crop, self._central(size))
-        corner = np.floor(params["place"][:, ::-1] * (size - crop + 1))
+        place = np.floor(params["place"][:, ::-1] * (size - crop + 1))
+        corner = np.where(fits[:, None], place, (size - crop) // 2)
         out = np.broadcast_to(np.array(self.size), size.shape)
-        return _crop(corner, crop, out, self.interpolation)
+        return Warp(_window(corner, crop, out), out, self.interpolation)
 
     def _central(self, size: NDArray[np.int64]) -> Floats:
         height, width = size.T.astype(np.float64)
@@ -192,14 +222,12 @@ def _mirror(flip: NDArray[Any], extent: NDArray[np.int64], *, axis: int) -> Floa
     return matrix
 
 
-def _crop(
-    corner: Floats, crop: NDArray[Any], out: NDArray[np.int64], interpolation: Interpolation
-) -> Warp:
+def _window(corner: NDArray[Any], crop: NDArray[Any], out: NDArray[np.int64]) -> Floats:
     """The crop of that corner (top, left) and size, scaled to `out`."""
     matrix = _eye(len(crop))
     matrix[:, [1, 0], [1, 0]] = crop / out
     matrix[:, [1, 0], [2, 2]] = corner
-    return Warp(matrix, out, interpolation)
+    return matrix
 
 
 def _linear(angle_deg: Floats, scale: Floats, shear_deg: Floats) -> Floats:
@@ -218,4 +246,10 @@ def _shear(value: Any) -> Any:
         return (-value, value, 0.0, 0.0)
     if isinstance(value, list | tuple) and len(value) == 2:
         return (*value, 0.0, 0.0)
+    return value
+
+
+def _ordered_shear(value: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    if value[0] > value[1] or value[2] > value[3]:
+        raise ValueError("each range should be written as low, high")
     return value

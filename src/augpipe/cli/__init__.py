@@ -1,0 +1,1 @@
+"""The command line: a guest of the library, like the trainer."""

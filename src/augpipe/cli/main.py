@@ -1,0 +1,59 @@
+"""`augpipe`: the commands, and what becomes of errors.
+
+Exit codes: 0 done, 1 the work failed, 2 bad usage or bad input, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from augpipe import __version__
+from augpipe.cli.explain import explain
+from augpipe.cli.ops import ops
+from augpipe.cli.preview import preview
+from augpipe.cli.train import train
+from augpipe.errors import AugpipeError
+
+app = typer.Typer(
+    name="augpipe",
+    help="Images in, reproducible augmented batches out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (train, preview, explain, ops):
+    app.command()(command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        Console().print(f"augpipe {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    """Options of all commands; `debug` is read by `run`, before any command is."""
+
+
+def run() -> None:
+    """The entry point: run the command, and turn errors into a line and an exit code."""
+    try:
+        app()
+    except AugpipeError as error:
+        if "--debug" in sys.argv:
+            raise
+        Console(stderr=True, soft_wrap=True).print(f"error: {error}", markup=False, highlight=False)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,106 @@
+"""`augpipe preview`: a sheet of pictures before and after a pipeline, as training sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from augpipe.api import build_loader
+from augpipe.cli.options import (
+    DataOption,
+    PartOption,
+    RecipeArgument,
+    SetOption,
+    as_part,
+    data_of,
+    out,
+    read_recipe,
+)
+from augpipe.cli.sheet import Line, draw_sheet
+from augpipe.data.sample import Sample
+from augpipe.errors import RecipeError
+from augpipe.loader.loader import Loader
+from augpipe.ops import Normalize
+
+Column = tuple[str, Callable[[int], Sample]]
+
+
+def preview(
+    recipe: RecipeArgument,
+    data: DataOption = None,
+    settings: SetOption = None,
+    picture: Annotated[Path, typer.Option("--out", help="The picture to write.")] = Path(
+        "preview.png"
+    ),
+    count: Annotated[int, typer.Option(min=1, max=64, help="How many rows to show.")] = 6,
+    variants: Annotated[int, typer.Option(min=1, max=16, help="How many epochs of each.")] = 6,
+    epoch: Annotated[int, typer.Option(min=0, help="The first epoch to show.")] = 0,
+    index: Annotated[int | None, typer.Option(min=0, help="Show this row only.")] = None,
+    percentile: Annotated[
+        list[float] | None,
+        typer.Option(min=0, max=100, help="How strong? Put all draws there; repeatable."),
+    ] = None,
+    part: PartOption = "train",
+) -> None:
+    """Draw originals beside their augmented variants."""
+    which = as_part(part)
+    loaded = read_recipe(recipe, settings, **{f"data__{which}": data})
+    place = data_of(loaded, which, recipe)
+    loader = build_loader(place, loaded.ops(which), num_workers=0, seed=loaded.loader.seed)
+    columns = _percentiles(loader, percentile) if percentile else _epochs(loader, epoch, variants)
+    lines = [_line(loader, row, columns) for row in _rows(len(loader.source), count, index)]
+    heading = f"{Path(recipe).stem} · {which} · seed {loader.seed}"
+    titles = ["original", *(title for title, _ in columns)]
+    sheet = draw_sheet(heading, titles, lines, loader.source.classes)
+    try:
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        sheet.save(picture)
+    except (OSError, ValueError) as error:
+        raise RecipeError(f"--out {picture}: cannot write a picture there: {error}") from error
+    out.print(f"preview     {picture}")
+
+
+def _epochs(loader: Loader, first: int, count: int) -> list[Column]:
+    epochs = range(first, first + count)
+    return [(f"epoch {epoch}", partial(loader.replay, epoch)) for epoch in epochs]
+
+
+def _percentiles(loader: Loader, percentiles: Sequence[float]) -> list[Column]:
+    def at(percentile: float, row: int) -> Sample:
+        return loader.pipeline.apply(loader.source[row], percentile=percentile)
+
+    return [(f"percentile {value:g}", partial(at, value)) for value in percentiles]
+
+
+def _rows(length: int, count: int, index: int | None) -> list[int]:
+    """The row asked for; or several, evenly apart, so that most classes show."""
+    if index is not None:
+        return [index]
+    return [int(row) for row in np.linspace(0, length - 1, min(count, length))]
+
+
+def _line(loader: Loader, row: int, columns: Sequence[Column]) -> Line:
+    variants = [make(row) for _, make in columns]
+    original = loader.source[row]
+    label = original.label
+    classes = loader.source.classes
+    name = classes[label] if isinstance(label, int) and label < len(classes) else f"row {row}"
+    height, width = original.image.shape[:2]
+    shown = [(_displayable(one.image, loader), one.targets) for one in (original, *variants)]
+    return Line(name, f"row {row}, {height}x{width}", shown)
+
+
+def _displayable(image: NDArray[np.uint8], loader: Loader) -> NDArray[np.uint8]:
+    """The picture in uint8 again, where the pipeline has normalised it."""
+    if image.dtype == np.uint8:
+        return image
+    ops = [*loader.pipeline, *(loader.pipeline.batch or ())]
+    normalize = next(op for op in ops if isinstance(op, Normalize))
+    pixels = 255 * (image * np.array(normalize.std) + np.array(normalize.mean))
+    return np.asarray(pixels.round().clip(0, 255), np.uint8)
