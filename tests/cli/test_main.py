@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import typer
+
+from augpipe import __version__
+from augpipe.cli.main import app
+
+FLAGS = {
+    "train": [
+        "recipe", "--data", "--set", "--epochs", "--lr", "--batch-size", "--seed", "--device",
+        "--out", "--resume",
+    ],
+    "preview": [
+        "recipe", "--data", "--set", "--out", "--count", "--variants", "--epoch", "--index",
+        "--percentile", "--part",
+    ],
+    "explain": ["recipe", "--size", "--set"],
+    "ops": ["name"],
+}  # fmt: skip
+
+
+def test_the_flags_are_these():
+    commands = typer.main.get_command(app).commands
+    found = {
+        name: sorted(option for parameter in command.params for option in parameter.opts)
+        for name, command in commands.items()
+    }
+    assert found == {name: sorted(flags) for name, flags in FLAGS.items()}, (
+        "a flag came or went: say so in CHANGELOG.md, and change this table"
+    )
+
+
+def test_version(augpipe):
+    ended = augpipe("--version")
+    assert (ended.code, ended.out.strip()) == (0, f"augpipe {__version__}")
+
+
+def test_without_a_command_it_helps(augpipe):
+    ended = augpipe()
+    assert ended.code == 2
+    assert all(name in ended.out + ended.err for name in FLAGS)
+
+
+def test_an_error_is_one_line_on_standard_error(augpipe):
+    ended = augpipe("explain", "imagent")
+    assert ended.code == 2
+    assert ended.out == ""
+    assert ended.err.startswith("error: no recipe 'imagent'")
+    assert ended.err.count("\n") == 1
+
+
+def test_bad_usage_ends_with_two(augpipe):
+    for arguments in (["explan"], ["explain"], ["explain", "digits", "--sice", "3x3"]):
+        assert augpipe(*arguments).code == 2
