@@ -1,0 +1,113 @@
+"""Any dataset with `__len__` and `__getitem__`, taken as it is."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from augpipe.data.dataset import ImageDataset
+from augpipe.data.pixels import WHITE, Color, PixelSource
+from augpipe.data.sample import Row
+from augpipe.data.targets import read_targets
+from augpipe.errors import DataError, within
+
+
+class MappedDataset(ImageDataset):
+    """The items of a map-style dataset.
+
+    An item is an image, a pair of an image and a target, or a dictionary with the key `image` and
+    those of a target. The image is a PIL picture, a uint8 array of (H, W) or (H, W, C), or a uint8
+    tensor of (C, H, W); what a target may be, `targets.read_targets` says.
+
+    Items are fetched when their row is opened, with whatever that costs.
+
+    Args:
+        dataset: anything with `__len__` and `__getitem__` of 0 to len - 1.
+        background: RGB behind transparent pixels.
+    """
+
+    def __init__(self, dataset: Any, *, background: Color = WHITE) -> None:
+        self.dataset = dataset
+        self.background = background
+        self.classes = tuple(map(str, getattr(dataset, "classes", None) or ()))
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def row(self, index: int) -> Row:
+        """Fetch item `index`."""
+        with within(self.where(index)):
+            image, target = _image_and_target(_fetch(self.dataset, index))
+            pixels = _pixels(image)
+            return Row(PixelSource(pixels, self.background), read_targets(target, pixels.shape[:2]))
+
+    def where(self, index: int) -> str:
+        """The item, and the type of the dataset."""
+        return f"item {index} of {type(self.dataset).__name__}"
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the dataset's type, length and classes: more of it cannot be known without reading."""
+        kind = type(self.dataset)
+        known = (kind.__module__, kind.__qualname__, len(self), self.classes)
+        return hashlib.sha256(repr(known).encode()).hexdigest()[:16]
+
+
+def _fetch(dataset: Any, index: int) -> Any:
+    try:
+        return dataset[index]
+    except Exception as error:  # it is somebody else's code
+        raise DataError(f"{type(error).__name__}: {error}") from error
+
+
+def _image_and_target(item: Any) -> tuple[Any, Any]:
+    if isinstance(item, Mapping):
+        if "image" not in item:
+            raise DataError(f"has no 'image' among its keys {', '.join(map(str, item))}")
+        rest = {key: value for key, value in item.items() if key != "image"}
+        return item["image"], rest
+    if isinstance(item, tuple | list):
+        if len(item) != 2:
+            raise DataError(f"is a {type(item).__name__} of {len(item)}; expected (image, target)")
+        return item[0], item[1]
+    return item, None
+
+
+def _pixels(image: Any) -> NDArray[Any]:
+    """The image as `to_rgb8` takes it."""
+    if isinstance(image, Image.Image):
+        return _pil_pixels(image)
+    pixels = image
+    if isinstance(image, torch.Tensor) and image.ndim == 3:
+        pixels = image.detach().cpu().numpy().transpose(1, 2, 0)
+    if (
+        isinstance(pixels, np.ndarray)
+        and pixels.dtype == np.uint8
+        and (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] <= 4))
+    ):
+        return pixels
+    raise DataError(
+        f"its image is {_described(image)}; expected a PIL picture, a uint8 array of (H, W) or "
+        "(H, W, C) or a uint8 tensor of (C, H, W): remove transforms that make floats of it"
+    )
+
+
+def _pil_pixels(image: Image.Image) -> NDArray[Any]:
+    if image.mode in ("L", "LA", "RGB", "RGBA", "I;16"):
+        return np.asarray(image)
+    if image.mode in ("I", "F"):
+        raise DataError(f"its image has {image.mode!r} pixels, whose range is not known")
+    return np.asarray(image.convert("RGBA"))
+
+
+def _described(value: Any) -> str:
+    if isinstance(value, torch.Tensor | np.ndarray):
+        return f"a {type(value).__name__} of {value.dtype}, shape {tuple(value.shape)}"
+    return f"a {type(value).__name__}"

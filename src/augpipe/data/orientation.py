@@ -1,0 +1,105 @@
+"""The EXIF orientation as a matrix: pictures are never turned after decoding, only mapped."""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+from numpy.typing import NDArray
+
+from augpipe.data.sample import Decoded
+
+UPRIGHT = 1
+_TAG_ORIENTATION = 0x0112
+_TYPE_SHORT = 3
+
+# How (x, y) of the upright picture becomes (x, y) of the stored one: rows of a signed permutation.
+# Where a row is negative, the stored width or height is added.
+_TURNS: dict[int, tuple[tuple[int, int], tuple[int, int]]] = {
+    1: ((1, 0), (0, 1)),
+    2: ((-1, 0), (0, 1)),
+    3: ((-1, 0), (0, -1)),
+    4: ((1, 0), (0, -1)),
+    5: ((0, 1), (1, 0)),
+    6: ((0, 1), (-1, 0)),
+    7: ((0, -1), (-1, 0)),
+    8: ((0, -1), (1, 0)),
+}
+
+
+def exif_orientation(exif: bytes) -> int:
+    r"""The orientation, 1 to 8, that a block of EXIF states.
+
+    A block that is damaged, silent or out of range says nothing, so the picture counts as upright,
+    as it does in browsers and image viewers.
+
+    Args:
+        exif: a TIFF header and its directories, with or without the leading "Exif\0\0".
+
+    Source: CIPA DC-008 (Exif 3.0), 4.6.5.
+    """
+    exif = exif.removeprefix(b"Exif\0\0")
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
+    if order is None:
+        return UPRIGHT
+    try:
+        return _find_orientation(exif, order)
+    except struct.error:
+        return UPRIGHT
+
+
+def _find_orientation(exif: bytes, order: str) -> int:
+    (directory,) = struct.unpack_from(f"{order}I", exif, 4)
+    (entries,) = struct.unpack_from(f"{order}H", exif, directory)
+    for entry in range(entries):
+        at = directory + 2 + 12 * entry
+        tag, kind, _, value = struct.unpack_from(f"{order}HHIH", exif, at)
+        if (tag, kind) == (_TAG_ORIENTATION, _TYPE_SHORT):
+            return value if value in _TURNS else UPRIGHT
+    return UPRIGHT
+
+
+def turned_size(orientation: int, stored: tuple[int, int]) -> tuple[int, int]:
+    """(height, width) of the upright picture, given those of the stored one."""
+    height, width = stored
+    return (width, height) if orientation >= 5 else (height, width)
+
+
+def orientation_matrix(orientation: int, stored: tuple[int, int]) -> NDArray[np.float64]:
+    """The map from coordinates of the upright picture to those of the stored one.
+
+    Args:
+        orientation: 1 to 8 as EXIF counts them.
+        stored: (height, width) of the stored picture.
+
+    Returns:
+        (3, 3) float64.
+    """
+    height, width = stored
+    matrix = np.eye(3)
+    matrix[:2, :2] = _TURNS[orientation]
+    matrix[:2, 2] = (matrix[:2, :2].sum(axis=1) < 0) * np.array([width, height])
+    return matrix
+
+
+def upright(decoded: Decoded, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """The pixels of a full-size decode, turned upright by flips and a transpose, exactly.
+
+    Args:
+        decoded: what `Source.decode()` returned.
+        size: the source's size, (height, width).
+
+    Returns:
+        (height, width, 3) uint8, contiguous.
+
+    Raises:
+        ValueError: the picture was decoded at a smaller scale.
+    """
+    turn = decoded.matrix[:2, :2]
+    flip_x, flip_y = turn.sum(axis=1) < 0
+    image = decoded.image[:: -1 if flip_y else 1, :: -1 if flip_x else 1]
+    if turn[0, 0] == 0:
+        image = image.transpose(1, 0, 2)
+    if image.shape[:2] != size:
+        raise ValueError(f"decoded to {image.shape[:2]}, not to the full size {size}")
+    return np.ascontiguousarray(image)

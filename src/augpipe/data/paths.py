@@ -1,0 +1,84 @@
+"""Paths that somebody else wrote down: found, or refused with the nearest name; and read."""
+
+from __future__ import annotations
+
+import difflib
+import stat
+from pathlib import Path
+
+from augpipe.errors import DataError
+
+
+def existing_folder(path: str | Path) -> Path:
+    """The folder at `path`.
+
+    Raises:
+        DataError: nothing is there (with the nearest sibling), or a file is.
+    """
+    folder = existing(path)
+    if not folder.is_dir():
+        raise DataError(f"{folder} is a file, not a folder")
+    return folder
+
+
+def existing_file(path: str | Path) -> Path:
+    """The file at `path`.
+
+    Raises:
+        DataError: nothing is there (with the nearest sibling), or a folder is.
+    """
+    file = existing(path)
+    if file.is_dir():
+        raise DataError(f"{file} is a folder, not a file")
+    return file
+
+
+def existing(path: str | Path) -> Path:
+    """The path itself, if anything is there.
+
+    Raises:
+        DataError: nothing is there; the message offers the nearest sibling.
+    """
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise DataError(f"{path} does not exist{_nearest_sibling(path)}")
+    return path
+
+
+def _nearest_sibling(path: Path) -> str:
+    if not path.parent.is_dir():
+        return f", nor does the folder {path.parent}"
+    siblings = [entry.name for entry in path.parent.iterdir()]
+    near = difflib.get_close_matches(path.name, siblings, n=1)
+    return f"; did you mean {str(path.parent / near[0])!r}?" if near else ""
+
+
+def read_file(path: Path) -> bytes:
+    """All bytes of a file.
+
+    Raises:
+        DataError: it is missing, cannot be read, or is no regular file (a pipe would block for
+            ever). Who calls knows which row it belongs to.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise DataError(f"not a regular file: {path}")
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise DataError(f"no such file: {path}") from error
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}: {path}") from error
+
+
+def refuse_escape(path: Path, root: Path) -> None:
+    """Refuse a path that a symbolic link leads out of `root`, which has been resolved before.
+
+    Raises:
+        DataError: the file lies elsewhere.
+    """
+    target = path.resolve()
+    if not target.is_relative_to(root):
+        raise DataError(
+            f"a symbolic link leads out of the image root {root}, to {target}; "
+            "give a root that holds both"
+        )

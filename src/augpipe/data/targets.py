@@ -1,0 +1,123 @@
+"""What other datasets know about a picture, checked and brought into `Targets`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torchvision import tv_tensors
+
+from augpipe.data.sample import Targets
+from augpipe.errors import DataError, suggest
+
+_KNOWN = ("label", "labels", "boxes", "masks", "keypoints")
+_LEFT_BEHIND = ("image_id", "area", "iscrowd")
+
+
+def read_targets(target: Any, size: tuple[int, int]) -> Targets:
+    """A target as map-style datasets and torchvision's detection models spell it.
+
+    Args:
+        target: None, a class as int, a distribution over classes as a (C,) float vector, or a
+            dictionary of arrays or tensors: `boxes` (N, 4) as x0, y0, x1, y1; `labels` (N,), the
+            boxes' classes; `masks` (N, H, W) of 0 and 1, or (H, W) of classes; `keypoints`
+            (N, K, 2 or 3); `label`, the class of the whole picture. `image_id`, `area` and
+            `iscrowd` are left behind, for they describe the picture before augmentation.
+        size: (height, width) of the picture.
+
+    Raises:
+        DataError: another key, type or shape.
+    """
+    if target is None:
+        return Targets()
+    if not isinstance(target, Mapping):
+        return Targets(label=_label(target))
+    _refuse_unknown_keys(target)
+    boxes = _array(target, "boxes", ("N", 4))
+    labels = _array(target, "labels", ("N",))
+    keypoints = _array(target, "keypoints", ("N", "K", (2, 3)))
+    masks = _masks(target, size)
+    instances = masks if masks is not None and masks.ndim == 3 else None
+    _refuse_other_counts(boxes=boxes, labels=labels, keypoints=keypoints, masks=instances)
+    return Targets(
+        label=None if target.get("label") is None else _label(target["label"]),
+        boxes=None if boxes is None else boxes.astype(np.float64),
+        box_labels=None if labels is None else labels.astype(np.int64),
+        masks=masks,
+        keypoints=None if keypoints is None else keypoints.astype(np.float64),
+    )
+
+
+def _label(value: Any) -> int | NDArray[np.float32]:
+    array = _to_numpy(value)
+    if array.ndim == 0 and np.issubdtype(array.dtype, np.integer):
+        if array < 0:
+            raise DataError(f"its label is {array}; classes count from 0")
+        return int(array)
+    if array.ndim == 1 and np.issubdtype(array.dtype, np.floating):
+        return array.astype(np.float32)
+    raise DataError(
+        f"its label is a {type(value).__name__} {value!r:.60}; expected a class as int, or a "
+        "distribution over classes as a vector of floats"
+    )
+
+
+def _refuse_unknown_keys(target: Mapping[Any, Any]) -> None:
+    for key in target:
+        if key not in _KNOWN + _LEFT_BEHIND:
+            raise DataError(f"its target has the unknown key {key!r}; {suggest(str(key), _KNOWN)}")
+
+
+def _array(
+    target: Mapping[Any, Any], key: str, shape: tuple[str | int | tuple[int, ...], ...]
+) -> NDArray[Any] | None:
+    """The array under `key`, if any, of `shape`: letters stand for any length, tuples for some."""
+    if target.get(key) is None:
+        return None
+    value = target[key]
+    if isinstance(value, tv_tensors.BoundingBoxes) and value.format.value != "XYXY":
+        raise DataError(f"its {key} are {value.format.value}; convert them to XYXY")
+    array = _to_numpy(value)
+    lengths = [(d,) if isinstance(d, int) else d for d in shape]
+    fits = array.ndim == len(shape) and all(
+        isinstance(known, str) or n in known for n, known in zip(array.shape, lengths, strict=True)
+    )
+    if not fits or array.dtype.kind not in "biuf":
+        wanted = ", ".join(
+            " or ".join(map(str, d)) if isinstance(d, tuple) else str(d) for d in shape
+        )
+        raise DataError(
+            f"its {key} are {array.dtype} of shape {array.shape}; expected numbers of ({wanted})"
+        )
+    return array
+
+
+def _masks(target: Mapping[Any, Any], size: tuple[int, int]) -> NDArray[Any] | None:
+    instances = np.ndim(target.get("masks", 0)) != 2
+    masks = _array(target, "masks", ("N", *size) if instances else size)
+    if masks is None:
+        return None
+    if not instances:
+        return masks.astype(np.int32)
+    if ((masks != 0) & (masks != 1)).any():
+        raise DataError(f"its masks hold {masks.max()}; instance masks are 0 and 1")
+    return masks.astype(np.uint8)
+
+
+def _refuse_other_counts(**arrays: NDArray[Any] | None) -> None:
+    counts = {name: len(array) for name, array in arrays.items() if array is not None}
+    if len(set(counts.values())) > 1:
+        listed = ", ".join(f"{count} {name}" for name, count in counts.items())
+        raise DataError(f"its target has {listed}; expected one of each per object")
+
+
+def _to_numpy(value: Any) -> NDArray[Any]:
+    if isinstance(value, torch.Tensor):
+        return value.detach().cpu().numpy()
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise DataError(f"its target holds a ragged {type(value).__name__}") from error

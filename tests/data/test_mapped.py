@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision import tv_tensors
+
+from augpipe.data.mapped import MappedDataset
+from augpipe.errors import DataError
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (4, 5, 3)).astype(np.uint8)
+GREY = np.ascontiguousarray(PIXELS[..., :1])
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        (Image.fromarray(PIXELS), PIXELS),
+        (Image.fromarray(GREY[..., 0]), GREY),
+        (Image.fromarray(GREY[..., 0]).convert("P"), GREY),
+        (PIXELS, PIXELS),
+        (GREY, GREY),
+        (GREY[..., 0], GREY),
+        (torch.from_numpy(PIXELS).permute(2, 0, 1), PIXELS),
+        (torch.from_numpy(GREY).permute(2, 0, 1), GREY),
+        (tv_tensors.Image(torch.from_numpy(PIXELS).permute(2, 0, 1)), PIXELS),
+    ],
+)
+@pytest.mark.parametrize("item", ["alone", "pair", "dictionary"])
+def test_pictures_of_any_kind_in_items_of_any_form(image, expected, item):
+    items = {"alone": image, "pair": (image, 3), "dictionary": {"image": image, "label": 3}}
+    row = MappedDataset([items[item]]).row(0)
+    assert row.source.size == (4, 5)
+    np.testing.assert_array_equal(
+        row.source.decode().image, np.broadcast_to(expected, PIXELS.shape)
+    )
+    assert row.targets.label == (None if item == "alone" else 3)
+
+
+def test_transparent_pixels_show_the_background():
+    clear = Image.new("RGBA", (3, 2), (0, 0, 0, 0))
+    assert (MappedDataset([clear], background=(1, 2, 3))[0].image == (1, 2, 3)).all()
+
+
+@pytest.mark.parametrize(
+    ("item", "message"),
+    [
+        (torch.zeros(3, 4, 5), r"a Tensor of torch.float32, shape \(3, 4, 5\); .* make floats"),
+        (np.zeros((4, 5, 3)), r"a ndarray of float64, shape \(4, 5, 3\)"),
+        (np.zeros((4, 5, 7), np.uint8), r"shape \(4, 5, 7\)"),
+        (torch.zeros(4, 5, dtype=torch.uint8), r"shape \(4, 5\)"),
+        ("a.png", "its image is a str"),
+        (Image.new("F", (3, 2)), "'F' pixels, whose range is not known"),
+        ((PIXELS, 1, 2), "is a tuple of 3"),
+        ({"picture": PIXELS}, "no 'image' among its keys picture"),
+    ],
+)
+def test_other_items_are_refused_with_their_row(item, message):
+    with pytest.raises(DataError, match=f"^item 1 of list: .*{message}"):
+        MappedDataset([PIXELS, item]).row(1)
+
+
+def test_an_exception_of_the_dataset_is_told_with_its_row():
+    class Broken:
+        def __len__(self):
+            return 9
+
+        def __getitem__(self, index):
+            raise KeyError("no such thing")
+
+    with pytest.raises(DataError, match=r"^item 7 of Broken: KeyError: 'no such thing'") as caught:
+        MappedDataset(Broken()).row(7)
+    assert isinstance(caught.value.__cause__.__cause__, KeyError)
+
+
+def test_classes_are_the_datasets():
+    class Named(list):
+        classes = ("a", "b")
+
+    assert MappedDataset(Named([PIXELS])).classes == ("a", "b")
+    assert MappedDataset([PIXELS]).classes == ()
+
+
+def test_the_fingerprint_tells_type_length_and_classes_apart():
+    class Other(list):
+        pass
+
+    prints = {MappedDataset(items).fingerprint for items in ([1], [1, 2], Other([1]))}
+    assert len(prints) == 3
