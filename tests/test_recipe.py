@@ -68,7 +68,7 @@ def test_ops_for_batches_belong_to_training_and_normalize_to_both():
         ("piplines: {}", "piplines: unknown key; did you mean 'pipeline'?"),
         ("loader: {batchsize: 3}", "loader.batchsize: unknown key; did you mean 'batch_size'?"),
         ("loader: {batch_size: many}", "loader.batch_size: should be a valid integer"),
-        ("loader: {batch_size: true}", "loader: batch_size is true, where a value is expected"),
+        ("loader: {batch_size: true}", "loader.batch_size: should be a valid integer, not true"),
         ("pipeline: {train: resize}", "pipeline.train: should be a list, not 'resize'"),
         (
             "pipeline: {train: [horizontal_flip, {afine: {}}]}",

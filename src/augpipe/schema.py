@@ -33,11 +33,26 @@ class Settings(BaseModel):
     @classmethod
     def _no_truth_as_number(cls, values: Any) -> Any:
         """`p: true` is a mistake, not a one."""
-        for name, value in values.items() if isinstance(values, Mapping) else ():
-            field = cls.model_fields.get(name)
-            if isinstance(value, bool) and field and field.annotation is not bool:
-                raise ValueError(f"{name} is {str(value).lower()}, where a value is expected")
-        return values
+        if not isinstance(values, Mapping):
+            return values
+        truths = {name for name, f in cls.model_fields.items() if f.annotation is bool}
+        return {k: v if k in truths else _without_truth(v) for k, v in values.items()}
+
+
+class _Truth:
+    """A truth value where none belongs: no type takes it, and errors show it as YAML writes it."""
+
+    def __init__(self, value: bool) -> None:
+        self._value = value
+
+    def __repr__(self) -> str:
+        return str(self._value).lower()
+
+
+def _without_truth(value: Any) -> Any:
+    if isinstance(value, bool):
+        return _Truth(value)
+    return [_without_truth(item) for item in value] if isinstance(value, list) else value
 
 
 M = TypeVar("M", bound=BaseModel)
@@ -119,7 +134,7 @@ def _around(centre: float, *, floor: float | None = None) -> BeforeValidator:
     """One number a stands for the range [centre - a, centre + a], cut off at `floor`."""
 
     def widen(value: Any) -> Any:
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if not isinstance(value, int | float):
             return value
         if value < 0:
             raise ValueError(
@@ -132,19 +147,18 @@ def _around(centre: float, *, floor: float | None = None) -> BeforeValidator:
 
 
 def _three(value: Any) -> Any:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return (value, value, value) if is_number else value
+    return (value, value, value) if isinstance(value, int | float) else value
 
 
-_Positive = Annotated[float, Field(gt=0)]
-_NonNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Side = Annotated[int, Field(ge=1, le=2**15)]
 Rgb = Annotated[tuple[float, float, float], BeforeValidator(_three)]
 Range = Annotated[tuple[float, float], AfterValidator(_ordered)]
-PositiveRange = Annotated[tuple[_Positive, _Positive], AfterValidator(_ordered)]
-NonNegativeRange = Annotated[tuple[_NonNegative, _NonNegative], AfterValidator(_ordered)]
+PositiveRange = Annotated[tuple[Positive, Positive], AfterValidator(_ordered)]
+NonNegativeRange = Annotated[tuple[NonNegative, NonNegative], AfterValidator(_ordered)]
 SymmetricRange = Annotated[Range, _around(0.0)]
 FactorRange = Annotated[NonNegativeRange, _around(1.0, floor=0.0)]

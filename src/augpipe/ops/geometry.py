@@ -109,7 +109,7 @@ class CenterCrop(Op):
                 f"a picture of {small[0]} is smaller than the crop of {out[0, 0]}x{out[0, 1]}; "
                 "put a resize before it"
             )
-        return Warp(_window((size - out) // 2, out, out), out)
+        return Warp(_window(np.round((size - out) / 2), out, out), out)
 
 
 @register
@@ -242,7 +242,7 @@ def _linear(angle_deg: Floats, scale: Floats, shear_deg: Floats) -> Floats:
 
 
 def _shear(value: Any) -> Any:
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, int | float):
         return (-value, value, 0.0, 0.0)
     if isinstance(value, list | tuple) and len(value) == 2:
         return (*value, 0.0, 0.0)

@@ -8,29 +8,18 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
+
+from augpipe.schema import Fraction, NonNegative, Positive, Settings
+
+BelowOne = Annotated[float, Field(ge=0, lt=1)]
+Count = Annotated[int, Field(gt=0)]
 
 
-def _no_bool(value: object) -> object:
-    """YAML's `yes` and `true` are not 1, whatever Python says."""
-    if isinstance(value, bool):
-        raise ValueError("a number is needed, not true or false")
-    return value
+class Section(Settings):
+    """A part of a recipe; what its fields mean stands below each of them."""
 
-
-# YAML 1.1 reads 5e-4 as a string (its floats need a dot), so a string that spells a number is one.
-Number = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
-Positive = Annotated[Number, Field(gt=0)]
-NonNegative = Annotated[Number, Field(ge=0)]
-Unit = Annotated[Number, Field(ge=0, le=1)]
-BelowOne = Annotated[Number, Field(ge=0, lt=1)]
-Count = Annotated[int, BeforeValidator(_no_bool), Field(gt=0)]
-
-
-class Section(BaseModel):
-    """A part of a recipe: immutable, and strict about its keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
 
 class ModelConfig(Section):
@@ -82,7 +71,7 @@ class CosineConfig(Section):
     """Half a cosine from the peak down to `final` (Loshchilov & Hutter, ICLR 2017, eq. 5)."""
 
     name: Literal["cosine"]
-    final: Unit = 0.0
+    final: Fraction = 0.0
     """Where the cosine ends, as a fraction of the peak."""
 
 
@@ -92,7 +81,7 @@ class WarmupCosineConfig(Section):
     name: Literal["warmup_cosine"]
     warmup_epochs: NonNegative = 1.0
     """Length of the ramp in epochs, which may be a fraction."""
-    final: Unit = 0.0
+    final: Fraction = 0.0
     """Where the cosine ends, as a fraction of the peak."""
 
 

@@ -50,7 +50,7 @@ class Guard:
         if longest >= self.limit:
             raise TrainError(
                 f"loss or gradients were not finite in {longest} steps in a row; lower "
-                "train.optimizer.lr, add train.clip, or look for damaged data with `augpipe check`"
+                "train.optimizer.lr, add train.clip, or look at the data with `augpipe preview`"
             )
         self._mend()
         self._skipped.zero_()
