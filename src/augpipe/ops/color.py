@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
 from augpipe.ops.base import Op, between, register
 from augpipe.plan import (
@@ -19,7 +19,7 @@ from augpipe.plan import (
     Step,
     compose_recolor,
 )
-from augpipe.schema import FactorRange, Probability, SymmetricRange
+from augpipe.schema import FactorRange, Positive, Probability, SymmetricRange
 
 # ITU-R BT.601, as torchvision and Pillow turn RGB to grey.
 LUMA = np.array([0.299, 0.587, 0.114])
@@ -32,7 +32,6 @@ def _within_half(value: tuple[float, float]) -> tuple[float, float]:
 
 
 HueRange = Annotated[SymmetricRange, AfterValidator(_within_half)]
-Deviation = Annotated[float, Field(gt=0)]
 
 
 @register
@@ -156,7 +155,7 @@ class Normalize(Op):
     """
 
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    std: tuple[Deviation, Deviation, Deviation] = (0.229, 0.224, 0.225)
+    std: tuple[Positive, Positive, Positive] = (0.229, 0.224, 0.225)
 
     def sample(self, u: Floats) -> dict[str, NDArray[Any]]:
         """Nothing is random."""

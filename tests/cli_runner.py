@@ -1,0 +1,35 @@
+"""The command as a process would run it: its output, and the code it ends with."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from augpipe.cli.main import run
+
+
+@dataclass
+class Ended:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def augpipe(monkeypatch, capsys) -> Callable[..., Ended]:
+    """augpipe("explain", "digits") -> how it ended."""
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    def call(*arguments: object) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["augpipe", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            run()
+            sys.exit(0)
+        captured = capsys.readouterr()
+        return Ended(int(ended.value.code or 0), captured.out, captured.err)
+
+    return call

@@ -1,0 +1,28 @@
+"""What most tests share: two pictures, and both executors in turn."""
+
+from __future__ import annotations
+
+import pytest
+
+import executors
+import pictures
+
+pytest_plugins = ["cli_runner"]
+
+
+@pytest.fixture
+def photo() -> pictures.Picture:
+    """(75, 100, 3): smooth, with an edge."""
+    return pictures.photo()
+
+
+@pytest.fixture
+def noise() -> pictures.Picture:
+    """(75, 100, 3): every pixel on its own."""
+    return pictures.noise()
+
+
+@pytest.fixture(params=list(executors.EXECUTORS))
+def execute(request: pytest.FixtureRequest) -> executors.Executor:
+    """Each executor in turn: (plan of B rows, one picture) -> B pictures."""
+    return executors.EXECUTORS[request.param]

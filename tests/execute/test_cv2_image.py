@@ -1,0 +1,39 @@
+"""What the OpenCV executor refuses, and what it hands back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from augpipe.data.sample import Decoded, Targets
+from augpipe.errors import PlanError
+from augpipe.execute import cv2_image, torch_batch
+from augpipe.pipeline import Pipeline
+from augpipe.plan import Kernel, Plan
+
+
+def test_an_unknown_kernel_is_answered_with_the_nearest(photo):
+    plan = Plan(np.array([photo.shape[:2]]), (Kernel("erasee", {}, ops=("mine#0",)),))
+    with pytest.raises(PlanError) as caught:
+        cv2_image.run(plan, 0, Decoded(photo, np.eye(3)), Targets())
+    assert str(caught.value) == "mine#0: OpenCV has no kernel 'erasee'; did you mean 'erase'?"
+
+
+def test_rows_of_one_plan_may_differ_in_size():
+    plan = Pipeline([{"resize": {"size": 10}}]).plan([[40, 60], [30, 20]])
+    shapes = [
+        cv2_image.run(plan, row, Decoded(np.zeros((h, w, 3), np.uint8), np.eye(3)), Targets())
+        for row, (h, w) in enumerate(plan.size)
+    ]
+    assert [sample.image.shape for sample in shapes] == [(10, 15, 3), (15, 10, 3)]
+
+
+def test_pixels_come_out_contiguous(noise):
+    plan = Pipeline([{"horizontal_flip": {"p": 1}}]).plan(noise.shape[:2])
+    image = cv2_image.run(plan, 0, Decoded(noise, np.eye(3)), Targets()).image
+    assert image.flags.c_contiguous
+    assert not np.shares_memory(image, noise)
+
+
+def test_both_executors_know_the_same_kernels():
+    assert set(cv2_image.KERNELS) == set(torch_batch.KERNELS)

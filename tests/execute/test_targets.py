@@ -1,0 +1,274 @@
+"""Targets follow the pixels: paint an object, warp both, find it again."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from augpipe.data.sample import Sample
+from augpipe.errors import TargetError
+from augpipe.execute.targets import follow
+from augpipe.ops import find_op
+from augpipe.pipeline import Pipeline
+from augpipe.plan import Kernel, Plan
+from cases import CASES
+
+SIZE = (120, 160)
+BOX = np.array([[50.0, 40.0, 90.0, 75.0]])
+UPRIGHT = {
+    "horizontal flip": [{"horizontal_flip": {"p": 1}}],
+    "vertical flip": [{"vertical_flip": {"p": 1}}],
+    "smaller": [{"resize": {"size": [37, 50]}}],
+    "larger": [{"resize": {"size": [300, 170]}}],
+    "middle": [{"center_crop": {"size": [90, 124]}}],
+    "crop": [{"random_resized_crop": {"size": [64, 80], "scale": [0.7, 1]}}],
+    "shift": [{"affine": {"translate": [0.15, 0.15], "scale": [0.7, 1.2]}}],
+}
+TURNED = {
+    "rotation": [{"affine": {"degrees": 180}}],
+    "shear": [{"affine": {"shear": [-20, 20, -20, 20]}}],
+    "chain": [
+        {"horizontal_flip": {"p": 1}},
+        {"affine": {"degrees": 25, "scale": [0.7, 1], "shear": 5}},
+        {"hsv": {}},
+        {"resize": {"size": [150, 200]}},
+    ],
+    "two warps": [
+        {"affine": {"degrees": 20, "border": "replicate"}},
+        {"affine": {"degrees": [-60, 60], "border": "constant"}},
+    ],
+}
+GEOMETRIC = UPRIGHT | TURNED
+KEYS = range(6)
+
+
+def painted(boxes: np.ndarray) -> np.ndarray:
+    """White rectangles on black."""
+    picture = np.zeros((*SIZE, 3), np.uint8)
+    for x0, y0, x1, y1 in boxes.astype(int):
+        picture[y0:y1, x0:x1] = 255
+    return picture
+
+
+def dot(x: float, y: float) -> np.ndarray:
+    """A soft dot about a point."""
+    rows, columns = np.mgrid[0 : SIZE[0], 0 : SIZE[1]] + 0.5
+    bell = 255 * np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * 3.0**2))
+    return np.repeat(bell.round().astype(np.uint8)[..., None], 3, axis=2)
+
+
+def find_dot(picture: np.ndarray) -> np.ndarray:
+    """(x, y) of the centre of brightness."""
+    weight = picture[..., 0].astype(np.float64)
+    rows, columns = np.indices(weight.shape) + 0.5
+    return np.array([(columns * weight).sum(), (rows * weight).sum()]) / weight.sum()
+
+
+def find_edges(picture: np.ndarray) -> np.ndarray:
+    """x0, y0, x1, y1 of one upright white rectangle, to parts of a pixel."""
+    light = picture[..., 0] / 255
+    found = []
+    for profile in (light.max(axis=0), light.max(axis=1)):
+        first, *_, last = np.flatnonzero(profile > 0.98)
+        found.append((first - profile[:first].sum(), last + 1 + profile[last + 1 :].sum()))
+    (x0, x1), (y0, y1) = found
+    return np.array([x0, y0, x1, y1])
+
+
+def run(ops: list, picture: np.ndarray, key: int, **targets) -> Sample:
+    return Pipeline(ops)(picture, index=key, **targets)
+
+
+@pytest.mark.parametrize("ops", UPRIGHT.values(), ids=UPRIGHT)
+def test_a_box_lies_around_its_painted_rectangle(ops):
+    for key in KEYS:
+        sample = run(ops, painted(BOX), key, boxes=BOX, box_labels=np.array([3]))
+        assert np.abs(sample.boxes[0] - find_edges(sample.image)).max() < 0.5
+        assert sample.targets.box_labels.tolist() == [3]
+
+
+@pytest.mark.parametrize("ops", GEOMETRIC.values(), ids=GEOMETRIC)
+def test_a_box_is_the_hull_of_its_four_painted_corners(ops):
+    x0, y0, x1, y1 = BOX[0]
+    for key in KEYS:
+        corners = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
+        found = np.array([find_dot(run(ops, dot(*corner), key).image) for corner in corners])
+        hull = [*found.min(axis=0), *found.max(axis=0)]
+        assert np.abs(run(ops, dot(0, 0), key, boxes=BOX).boxes[0] - hull).max() < 0.5
+
+
+@pytest.mark.parametrize("ops", GEOMETRIC.values(), ids=GEOMETRIC)
+def test_a_keypoint_lies_on_its_painted_dot(ops):
+    points = np.array([[[60.0, 50.0, 2.0], [97.5, 66.25, 0.0]]])
+    for key in KEYS:
+        for number, (x, y, _) in enumerate(points[0]):
+            sample = run(ops, dot(x, y), key, keypoints=points)
+            assert np.abs(sample.keypoints[0, number, :2] - find_dot(sample.image)).max() < 0.5
+        assert sample.keypoints[0, :, 2].tolist() == [2, 0]
+
+
+def blob() -> np.ndarray:
+    """An object with holes and a ragged edge, (H, W) of 0 and 1."""
+    rows, columns = np.mgrid[0 : SIZE[0], 0 : SIZE[1]]
+    inside = (rows - 60) ** 2 + (columns - 80) ** 2 < 40**2
+    return (inside & ((rows // 6 + columns // 9) % 3 > 0)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("ops", GEOMETRIC.values(), ids=GEOMETRIC)
+def test_masks_agree_with_the_picture_wherever_it_is_plain(ops):
+    """Pixels that are all white or all black were sampled inside or outside of the object."""
+    mask = blob()
+    picture = np.repeat(255 * mask[..., None], 3, axis=2)
+    plain = [op for op in ops if "hsv" not in op]
+    for key in KEYS:
+        sample = run(plain, picture, key, masks=mask[None])
+        light = sample.image[..., 0]
+        assert sample.masks.dtype == np.uint8
+        assert sample.masks.shape == (1, *light.shape)
+        assert (sample.masks[0][light == 255] == 1).all()
+        assert (sample.masks[0][light == 0] == 0).all()
+        assert np.isin((0, 1), sample.masks).all()
+
+
+@pytest.mark.parametrize(
+    "op",
+    [
+        {"affine": {"degrees": 180, "translate": [0.3, 0.3], "scale": [0.3, 2]}},
+        {"resize": {"size": [37, 50]}},
+        {"resize": {"size": [300, 301]}},
+        {"random_resized_crop": {"size": [64, 80]}},
+    ],
+)
+def test_masks_equal_a_picture_that_is_warped_to_the_nearest(op):
+    ((name, parameters),) = op.items()
+    nearest = [{name: {**parameters, "interpolation": "nearest"}}]
+    mask = blob()
+    picture = np.repeat(255 * mask[..., None], 3, axis=2)
+    for key in KEYS:
+        sample = run(nearest, picture, key, masks=mask[None])
+        assert np.array_equal(sample.masks[0], sample.image[..., 0] // 255)
+
+
+def test_a_semantic_mask_keeps_its_classes_and_its_shape():
+    classes = blob() * np.int32(70_001)
+    sample = run(GEOMETRIC["rotation"], painted(BOX), 0, masks=classes)
+    assert sample.masks.dtype == np.int32
+    assert sample.masks.shape == SIZE
+    assert np.unique(sample.masks).tolist() == [0, 70_001]
+
+
+def test_no_objects_are_no_trouble():
+    nothing = {
+        "boxes": np.zeros((0, 4)),
+        "box_labels": np.zeros(0, np.int64),
+        "masks": np.zeros((0, *SIZE), np.uint8),
+        "keypoints": np.zeros((0, 5, 2)),
+    }
+    sample = run(GEOMETRIC["smaller"], painted(BOX), 0, **nothing)
+    assert sample.boxes.shape == (0, 4)
+    assert sample.masks.shape == (0, 37, 50)
+    assert sample.keypoints.shape == (0, 5, 2)
+
+
+def test_boxes_are_clipped_to_the_picture():
+    middle = [{"center_crop": {"size": [60, 80]}}]  # x 40 to 120, y 30 to 90
+    boxes = np.array([[0.0, 0, 160, 120], [50, 40, 130, 80], [30, 20, 50.5, 40.25]])
+    sample = run(middle, painted(boxes), 0, boxes=boxes)
+    assert sample.boxes.tolist() == [[0, 0, 80, 60], [10, 10, 80, 50], [0, 0, 10.5, 10.25]]
+
+
+def test_what_left_the_picture_is_dropped_together():
+    middle = [{"center_crop": {"size": [60, 80]}}]
+    boxes = np.array([[0.0, 0, 40, 30], [50, 40, 90, 75], [120, 40, 160, 80]])
+    targets = {
+        "boxes": boxes,
+        "box_labels": np.array([7, 8, 9]),
+        "masks": np.stack([painted(box[None])[..., 0] // 255 for box in boxes]),
+        "keypoints": boxes[:, None, :2] + 5,
+    }
+    sample = run(middle, painted(boxes), 0, **targets)
+    assert sample.boxes.tolist() == [[10, 10, 50, 45]]
+    assert sample.targets.box_labels.tolist() == [8]
+    assert sample.masks.shape == (1, 60, 80)
+    assert sample.masks.sum() == 40 * 35
+    assert sample.keypoints.tolist() == [[[15, 15]]]
+
+
+def test_a_label_of_the_picture_stays():
+    soft = np.array([0.25, 0.75], np.float32)
+    assert run(GEOMETRIC["rotation"], painted(BOX), 0, label=4).label == 4
+    assert run(GEOMETRIC["rotation"], painted(BOX), 0, label=soft).label is soft
+
+
+@pytest.mark.parametrize(
+    ("ops", "mirrored"),
+    [
+        ([{"horizontal_flip": {"p": 1}}], True),
+        ([{"vertical_flip": {"p": 1}}], True),
+        ([{"horizontal_flip": {"p": 1}}, {"vertical_flip": {"p": 1}}], False),
+        ([{"horizontal_flip": {"p": 0}}], False),
+        ([{"affine": {"degrees": [180, 180]}}], False),
+        ([{"horizontal_flip": {"p": 1}}, {"affine": {"degrees": [77, 77]}}], True),
+    ],
+    ids=["flip", "upside down", "both", "neither", "turned", "flip and turned"],
+)
+def test_left_and_right_keypoints_swap_where_the_picture_is_mirrored(ops, mirrored):
+    points = np.array([[[60.0, 50], [90, 50], [75, 70]]])  # left hand, right hand, nose
+    plain = run(ops, painted(BOX), 0, keypoints=points).keypoints
+    swapped = run(
+        ops, painted(BOX), 0, keypoints=points, mirrored_keypoints=np.array([1, 0, 2])
+    ).keypoints
+    assert np.array_equal(swapped, plain[:, [1, 0, 2]] if mirrored else plain)
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if "p" in find_op(name).model_fields])
+def test_p_zero_leaves_every_target_as_it_is(name):
+    targets = {
+        "boxes": BOX + 0.125,
+        "masks": blob()[None],
+        "keypoints": np.array([[[60.5, 50.25], [90, 50]]]),
+        "mirrored_keypoints": np.array([1, 0]),
+    }
+    sample = run([{name: {**CASES[name].extreme, "p": 0}}], painted(BOX), 0, **targets)
+    for target, before in targets.items():
+        assert np.array_equal(getattr(sample.targets, target), before)
+
+
+def test_flipping_twice_restores_every_target():
+    targets = {
+        "boxes": BOX + 0.125,
+        "masks": blob()[None],
+        "keypoints": np.array([[[60.5, 50.25], [90, 50]]]),
+        "mirrored_keypoints": np.array([1, 0]),
+    }
+    sample = run([{"horizontal_flip": {"p": 1}}] * 2, painted(BOX), 0, **targets)
+    assert np.array_equal(sample.boxes, targets["boxes"])
+    assert np.array_equal(sample.masks, targets["masks"])
+    assert np.array_equal(sample.keypoints, targets["keypoints"])
+
+
+def test_the_source_targets_are_never_written_to():
+    targets = {"boxes": BOX.copy(), "masks": blob()[None], "keypoints": BOX[:, None, :2].copy()}
+    for array in targets.values():
+        array.setflags(write=False)
+    run(GEOMETRIC["chain"], painted(BOX), 0, **targets)
+    run([{"horizontal_flip": {"p": 1}}], painted(BOX), 0, **targets)
+
+
+@pytest.mark.parametrize("name", ["boxes", "masks", "keypoints"])
+def test_a_kernel_that_moves_pixels_refuses_spatial_targets_by_name(name):
+    target = {"boxes": BOX, "masks": blob()[None], "keypoints": BOX[:, None, :2]}[name]
+    sample = Sample(painted(BOX), run([], painted(BOX), 0, label=1, **{name: target}).targets)
+    swirl = Kernel("swirl", {}, moves=True, ops=("swirl#0",))
+    with pytest.raises(TargetError) as caught:
+        follow(sample.targets, Plan(np.array([SIZE]), (swirl,)), 0)
+    assert str(caught.value) == (
+        f"swirl#0 moves pixels and has no rule for {name}; "
+        "leave the op out, or train without that target"
+    )
+
+
+def test_a_kernel_that_moves_pixels_accepts_a_label():
+    swirl = Kernel("swirl", {}, moves=True, ops=("swirl#0",))
+    targets = run([], painted(BOX), 0, label=1).targets
+    assert follow(targets, Plan(np.array([SIZE]), (swirl,)), 0) is targets

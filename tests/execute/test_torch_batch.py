@@ -1,0 +1,84 @@
+"""What the torch executor refuses, and how rows of a batch stay apart."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from augpipe.errors import PlanError
+from augpipe.execute import torch_batch
+from augpipe.pipeline import Pipeline
+from augpipe.plan import Kernel, Plan
+from pictures import noise, photo
+
+SIZE = (75, 100)
+OPS = [
+    {"affine": {"degrees": 30, "scale": [0.3, 2]}},
+    {"color_jitter": {"contrast": 0.5, "hue": 0.1}},
+    {"gaussian_blur": {}},
+    "random_erasing",
+]
+
+
+def batch(*pictures: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
+
+
+def test_a_row_does_not_depend_on_its_batch():
+    pictures = [photo(), noise(), photo()[::-1], noise()[:, ::-1]]
+    pipeline = Pipeline(OPS)
+    whole = torch_batch.run(pipeline.plan(SIZE, index=np.arange(4)), batch(*pictures))
+    for row, picture in enumerate(pictures):
+        alone = torch_batch.run(pipeline.plan(SIZE, index=row), batch(picture))[0]
+        apart = (whole[row].int() - alone.int()).abs()
+        assert apart.max() <= 1  # sums in another order
+        assert apart.float().mean() < 0.001
+
+
+def test_the_batch_is_never_written_to():
+    pictures = batch(noise(), noise())
+    before = pictures.clone()
+    torch_batch.run(Pipeline(OPS).plan(SIZE, index=np.arange(2)), pictures)
+    assert torch.equal(pictures, before)
+
+
+def test_normalised_pictures_may_be_erased():
+    pictures = torch.randn(3, 3, *SIZE, generator=torch.Generator().manual_seed(0))
+    plan = Pipeline([{"random_erasing": {"p": 1, "value": -9}}]).plan(SIZE, index=np.arange(3))
+    out = torch_batch.run(plan, pictures)
+    assert out.dtype == torch.float32
+    kept = out != -9
+    assert torch.equal(out[kept], pictures[kept])
+    assert 0 < (~kept).sum() < kept.numel()
+
+
+@pytest.mark.parametrize(
+    ("plan", "pictures", "message"),
+    [
+        (
+            Pipeline([]).plan(SIZE, index=np.arange(2)),
+            torch.zeros(3, 3, *SIZE, dtype=torch.uint8),
+            r"the plan is for pictures of shape \(2, 3, 75, 100\), the batch has \(3, 3, 75, 100\)",
+        ),
+        (
+            Pipeline([]).plan([SIZE, (10, 10)]),
+            torch.zeros(2, 3, *SIZE, dtype=torch.uint8),
+            "the plan is for pictures of shape",
+        ),
+        (
+            Pipeline([]).plan(SIZE),
+            torch.zeros(1, 3, *SIZE, dtype=torch.int64),
+            r"pictures must be uint8 or float32, not torch\.int64",
+        ),
+        (
+            Plan(np.array([SIZE]), (Kernel("erasee", {}, ops=("mine#0",)),)),
+            torch.zeros(1, 3, *SIZE, dtype=torch.uint8),
+            r"mine#0: torch has no kernel 'erasee'; did you mean 'erase'\?",
+        ),
+    ],
+    ids=["rows", "sizes", "dtype", "kernel"],
+)
+def test_what_is_refused_says_why(plan, pictures, message):
+    with pytest.raises(PlanError, match=message):
+        torch_batch.run(plan, pictures)

@@ -1,0 +1,39 @@
+"""Both executors under one signature: a plan of B rows and one picture give B pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from augpipe.data.sample import Decoded, Targets
+from augpipe.execute import cv2_image, torch_batch
+from augpipe.plan import Plan
+
+Pictures = NDArray[Any]
+Executor = Callable[[Plan, Pictures], Pictures]
+
+
+def on_cv2(plan: Plan, image: Pictures) -> Pictures:
+    """(B, H, W, 3): one (H, W, 3) picture through every row of the plan, one at a time."""
+    decoded = Decoded(image, np.eye(3))
+    return np.stack(
+        [cv2_image.run(plan, row, decoded, Targets()).image for row in range(len(plan))]
+    )
+
+
+def on_torch(plan: Plan, image: Pictures) -> Pictures:
+    """(B, H, W, 3): the same, as one batch."""
+    batch = torch.from_numpy(np.repeat(image.transpose(2, 0, 1)[None], len(plan), axis=0))
+    return torch_batch.run(plan, batch).numpy().transpose(0, 2, 3, 1)
+
+
+EXECUTORS: dict[str, Executor] = {"cv2": on_cv2, "torch": on_torch}
+
+
+def distance(a: Pictures, b: Pictures) -> NDArray[np.float64]:
+    """Absolute difference of pixels, free of the wrap-around of uint8."""
+    return np.abs(np.asarray(a, np.float64) - np.asarray(b, np.float64))

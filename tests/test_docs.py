@@ -1,0 +1,86 @@
+"""What the pages say is so: the tree, the code, the commands, the names."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from augpipe import Recipe, list_ops
+from augpipe.recipe import PARTS
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "augpipe"
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", SOURCE / "README.md", *ROOT.glob("docs/*.md")]
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
+    return [text for kind, text in fenced if kind == language]
+
+
+def test_the_tree_is_the_one_on_disk():
+    tree = next(block for block in blocks(SOURCE / "README.md", "") if "api.py" in block)
+    drawn, folders = set(), [""]
+    for indent, name in re.findall(r"^([│├└─ ]+)([\w.]+/?)", tree, re.MULTILINE):
+        depth = len(indent) // 4
+        if name.endswith("/"):
+            folders[depth:] = [name]
+        else:
+            drawn.add((folders[depth - 1] if depth > 1 else "") + name)
+    found = {
+        str(path.relative_to(SOURCE)) for path in SOURCE.rglob("*.py") if path.name != "__init__.py"
+    }
+    assert drawn == found, "draw the new tree in src/augpipe/README.md"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [code for page in PAGES for code in blocks(page, "python")],
+    ids=lambda code: code.split("\n")[0][:40],
+)
+def test_the_code_on_the_pages_runs(code):
+    ended = subprocess.run(  # noqa: S603 (our own pages, in a process as a reader would)
+        [sys.executable, "-W", "error", "-c", code], cwd=ROOT, capture_output=True, text=True
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout
+    assert "False" not in ended.stdout
+
+
+def test_the_recipe_on_the_page_is_one(tmp_path):
+    (text,) = blocks(ROOT / "docs" / "recipes.md", "yaml")
+    (tmp_path / "recipe.yaml").write_text(text)
+    recipe = Recipe.load(tmp_path / "recipe.yaml")
+    assert recipe.train is not None
+    assert all(len(recipe.ops(part)) for part in PARTS)
+
+
+def test_the_commands_on_the_pages_take_these_flags(augpipe):
+    for page in PAGES:
+        for line in "\n".join(blocks(page, "sh")).splitlines():
+            command = shlex.split(line, comments=True)
+            if command[:1] == ["augpipe"]:
+                usage = augpipe(command[1], "--help").out
+                flags = [word for word in command if word.startswith("--")]
+                assert all(flag in usage for flag in flags), line
+
+
+def test_the_explanation_on_the_first_page_is_what_is_printed(augpipe):
+    (block,) = (b for b in blocks(ROOT / "README.md", "") if b.startswith("$ augpipe explain"))
+    assert "\n".join(block.splitlines()[1:]) in augpipe("explain", "imagenet").out
+
+
+def test_every_op_is_in_the_changelog():
+    text = (ROOT / "CHANGELOG.md").read_text()
+    assert [op for op in list_ops() if f"`{op}`" not in text] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
+    assert [link for link in links if not (page.parent / link).exists()] == []

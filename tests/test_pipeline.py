@@ -1,0 +1,272 @@
+"""A plan is a pure function of (seed, epoch, index); pipelines travel through YAML."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import fields
+
+import numpy as np
+import pytest
+import torch
+
+from augpipe.errors import RecipeError
+from augpipe.ops import Affine, Resize
+from augpipe.pipeline import Pipeline
+from augpipe.plan import Kernel, Plan
+from cases import CASES, EVERY_CASE, single
+from executors import Executor
+
+SIZES = np.array([[75, 100], [40, 40], [31, 130], [200, 60], [75, 100]])
+KEYS = {
+    "epoch": np.array([0, 1, 2, 2**32 - 1, 0]),
+    "index": np.array([7, 7, 0, 2**40 - 1, 3]),
+    "repeat": np.array([0, 0, 1, 2**35, 9]),
+}
+WHOLE = [
+    "horizontal_flip",
+    {"affine": {"degrees": 20, "translate": [0.1, 0.1]}},
+    {"random_resized_crop": {"size": [40, 48]}},
+    {"color_jitter": {"brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 0.1}},
+    {"gaussian_blur": {"p": 0.5}},
+]
+WITH_BATCH = {"batch": ["random_erasing", "normalize"]}
+
+
+def assert_row_is_plan(batch: Plan, row: int, alone: Plan) -> None:
+    assert np.array_equal(batch.size[row], alone.size[0])
+    assert len(batch.steps) == len(alone.steps)
+    for ours, theirs in zip(batch.steps, alone.steps, strict=True):
+        assert type(ours) is type(theirs)
+        for name in {field.name for field in fields(ours)}:
+            a, b = getattr(ours, name), getattr(theirs, name)
+            if isinstance(ours, Kernel) and name == "params":
+                assert set(a) == set(b)
+                assert all(np.array_equal(a[key][row], b[key][0]) for key in a)
+            elif isinstance(a, np.ndarray):
+                assert np.array_equal(a[row], b[0])
+            else:
+                assert a == b
+    assert batch.params(row) == alone.params(0)
+
+
+@pytest.mark.parametrize(("name", "parameters"), EVERY_CASE)
+def test_a_row_of_a_plan_equals_the_plan_of_that_row(name, parameters):
+    pipeline = single(name, parameters)
+    batch = pipeline.plan(SIZES, seed=5, **KEYS)
+    for row, size in enumerate(SIZES):
+        key = {name: int(part[row]) for name, part in KEYS.items()}
+        assert_row_is_plan(batch, row, pipeline.plan(tuple(size), seed=5, **key))
+
+
+def records(pipeline: Pipeline) -> dict[str, dict]:
+    plan = pipeline.plan((75, 100), seed=1, epoch=2, index=3)
+    return {params["op"]: params for params in plan.params(0)}
+
+
+@pytest.mark.parametrize("removed", range(len(WHOLE)))
+def test_removing_or_inserting_an_op_leaves_the_other_draws_alone(removed):
+    whole = records(Pipeline(WHOLE))
+    part = records(Pipeline(WHOLE[:removed] + WHOLE[removed + 1 :]))
+    assert len(part) == len(whole) - 1
+    assert part.items() <= whole.items()
+
+
+def test_occurrences_of_one_op_draw_apart():
+    first, second = (records(Pipeline(["affine", WHOLE[1]]))[f"affine#{n}"] for n in range(2))
+    assert first["angle_deg"] == 0
+    alone = records(Pipeline([WHOLE[1]]))["affine#0"]
+    assert second["angle_deg"] != alone["angle_deg"]
+
+
+def test_slots_are_counted_across_the_batch_ops():
+    pipeline = Pipeline(["random_erasing", "horizontal_flip"], batch=["random_erasing"])
+    assert pipeline.slots == ("random_erasing#0", "horizontal_flip#0")
+    assert pipeline.batch.slots == ("random_erasing#1",)
+
+
+def test_the_same_key_gives_the_same_pixels_whatever_came_before(photo):
+    pipeline = Pipeline(WHOLE, **WITH_BATCH)
+    keys = [{"seed": s, "epoch": e, "index": i} for s in (0, 1) for e in (0, 1) for i in (0, 1)]
+    forth = [pipeline(photo, **key) for key in keys]
+    back = [Pipeline(WHOLE, **WITH_BATCH)(photo, **key) for key in reversed(keys)]
+    for ours, theirs in zip(forth, reversed(back), strict=True):
+        assert np.array_equal(ours.image, theirs.image)
+        assert ours.record == theirs.record
+    assert len({picture.image.tobytes() for picture in forth}) == len(keys)
+
+
+def test_the_source_is_never_written_to(photo):
+    before = photo.copy()
+    photo.setflags(write=False)
+    Pipeline(WHOLE, **WITH_BATCH)(photo)
+    assert np.array_equal(photo, before)
+
+
+def forbid_generators(monkeypatch) -> None:
+    """Make whatever draws from, or makes, a random generator raise."""
+
+    def forbidden(*args: object, **kwargs: object) -> None:
+        raise AssertionError("a random generator was used")
+
+    skipped = {"Random", "SystemRandom", "SeedSequence", "BitGenerator", "RandomState", "Generator"}
+    for module, names in (
+        (random, random.__all__),
+        (np.random, np.random.__all__),
+        (torch, ["rand", "randn", "randint", "randperm", "bernoulli", "multinomial", "normal"]),
+    ):
+        for name in set(names) - skipped:
+            monkeypatch.setattr(module, name, forbidden)
+
+
+def generator_states() -> tuple:
+    name, *state = np.random.get_state()
+    return random.getstate(), name, [np.asarray(s).tolist() for s in state], torch.get_rng_state()
+
+
+def test_no_random_generator_is_read_or_written(photo, execute: Executor, monkeypatch):
+    before = generator_states()
+    with monkeypatch.context() as patch:
+        forbid_generators(patch)
+        pipeline = Pipeline(WHOLE, **WITH_BATCH)
+        plan = pipeline.plan(photo.shape[:2], index=np.arange(4))
+        picture = execute(plan, photo)[0]
+        execute(pipeline.batch.plan(picture.shape[:2], index=np.arange(4)), picture)
+    after = generator_states()
+    assert before[:-1] == after[:-1]
+    assert torch.equal(before[-1], after[-1])
+
+
+def test_percentile_puts_every_draw_there_and_every_p_hits():
+    pipeline = Pipeline(
+        ["horizontal_flip", {"affine": {"degrees": [-10, 30], "p": 0.01}}, {"hsv": {"p": 0}}]
+    )
+    values = {}
+    for percentile in (0, 50, 100):
+        flip, affine, hsv = pipeline.plan((40, 60), percentile=percentile).params(0)
+        values[percentile] = affine["angle_deg"]
+        assert flip["flip"] == 1
+        assert (hsv["hue"], hsv["saturation"], hsv["value"]) == (0, 1, 1)
+    assert values == {0: -10, 50: 10, 100: pytest.approx(30)}
+    for beyond in (-1, 101):
+        with pytest.raises(
+            RecipeError, match=f"percentile must lie between 0 and 100, not {beyond}"
+        ):
+            pipeline.plan((40, 60), percentile=beyond)
+
+
+def test_calling_a_pipeline_runs_the_batch_ops_too(photo):
+    sample = Pipeline([{"resize": {"size": [20, 30]}}], **WITH_BATCH)(photo)
+    assert sample.image.shape == (20, 30, 3)
+    assert sample.image.dtype == np.float32
+    assert [params["op"] for params in sample.record] == [
+        "resize#0",
+        "random_erasing#0",
+        "normalize#0",
+    ]
+
+
+def test_a_pipeline_is_a_sequence_of_its_ops():
+    ops = [Affine(degrees=3), Resize(size=5)]
+    pipeline = Pipeline(ops)
+    assert (len(pipeline), list(pipeline)) == (2, ops)
+    assert pipeline == Pipeline([{"affine": {"degrees": 3}}, {"Resize": {"size": 5}}])
+    assert hash(pipeline) == hash(Pipeline(ops))
+    assert pipeline not in (Pipeline(ops[::-1]), Pipeline(ops, batch=["normalize"]), ops)
+    assert repr(pipeline) == f"Pipeline({ops})"
+
+
+@pytest.mark.parametrize(("name", "parameters"), EVERY_CASE)
+def test_yaml_gives_every_op_back(name, parameters):
+    pipeline = single(name, parameters)
+    again = Pipeline.from_yaml(pipeline.to_yaml())
+    assert again == pipeline
+    assert again.fingerprint == pipeline.fingerprint
+
+
+def test_yaml_keeps_order_and_batch_ops(tmp_path):
+    pipeline = Pipeline(WHOLE, **WITH_BATCH)
+    file = tmp_path / "pipeline.yaml"
+    file.write_text(pipeline.to_yaml(), encoding="utf-8")
+    assert Pipeline.from_yaml(file) == pipeline
+    assert list(Pipeline.from_yaml("- hsv\n- Affine: {degrees: 4}")) == [
+        *Pipeline(["hsv", {"affine": {"degrees": 4}}])
+    ]
+
+
+def test_fingerprints_tell_pipelines_apart():
+    pipelines = [
+        Pipeline([]),
+        Pipeline(WHOLE),
+        Pipeline(WHOLE[::-1]),
+        Pipeline(WHOLE, batch=["normalize"]),
+        Pipeline([*WHOLE, "normalize"]),
+        *(single(name, case.typical) for name, case in CASES.items()),
+    ]
+    assert len({pipeline.fingerprint for pipeline in pipelines}) == len(pipelines)
+    assert Pipeline([{"affine": {"p": 1.0}}]).fingerprint == Pipeline(["affine"]).fingerprint
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[", "pipeline: not YAML: while parsing a flow node"),
+        ("!!python/object:os.system {}", "pipeline: not YAML: could not determine a constructor"),
+        ("hello", "pipeline: expected a list of ops, or a mapping with the keys ops and batch"),
+        (
+            "{opps: []}",
+            "pipeline: expected a list of ops, or a mapping with the keys ops and batch",
+        ),
+        ("{ops: 5}", "pipeline: ops: expected a list of ops, not 5"),
+        ("{ops: affine}", "pipeline: ops: expected a list of ops, not 'affine'"),
+        ("ops:", "pipeline: ops: expected a list of ops, not None"),
+        ("{ops: [], batch: 0}", "pipeline: batch: expected a list of ops, not 0"),
+        ("[affine, affin]", "pipeline: ops[1]: unknown op 'affin'; did you mean 'affine'?"),
+        (
+            "{ops: [], batch: [affine: {degres: 3}]}",
+            "pipeline: batch[0]: affine.degres: unknown key; did you mean 'degrees'?",
+        ),
+        ("[5]", "pipeline: ops[0]: an op is written as a name or"),
+    ],
+)
+def test_what_is_wrong_in_yaml_is_said_with_its_place(text, message):
+    with pytest.raises(RecipeError) as caught:
+        Pipeline.from_yaml(text)
+    assert str(caught.value).startswith(message)
+
+
+def test_a_file_is_named_in_the_error(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("[affin]", encoding="utf-8")
+    with pytest.raises(RecipeError, match=r"mine\.yaml: ops\[0\]: unknown op"):
+        Pipeline.from_yaml(file)
+
+
+@pytest.mark.parametrize(
+    "ops",
+    [
+        {"ops": ["normalize", "affine"]},
+        {"ops": ["normalize"], "batch": ["affine"]},
+        {"ops": [], "batch": ["normalize", "random_erasing", "affine"]},
+    ],
+)
+def test_pixels_are_normalised_last(ops):
+    with pytest.raises(RecipeError) as caught:
+        Pipeline(**ops)
+    assert str(caught.value) == (
+        "affine comes after normalize and cannot act on normalised pixels; move normalize behind it"
+    )
+
+
+def test_erasing_may_follow_normalize():
+    assert len(Pipeline(["normalize", "random_erasing"])) == 2
+
+
+def test_an_error_while_planning_names_the_op():
+    class Broken(Affine):
+        """An op that finds fault with the picture."""
+
+        def lower(self, params, size):
+            raise RecipeError("too small")
+
+    with pytest.raises(RecipeError, match=r"^broken#0: too small$"):
+        Pipeline([Broken()]).plan((4, 4))
