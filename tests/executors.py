@@ -25,10 +25,10 @@ def on_cv2(plan: Plan, image: Pictures) -> Pictures:
     )
 
 
-def on_torch(plan: Plan, image: Pictures) -> Pictures:
+def on_torch(plan: Plan, image: Pictures, device: str = "cpu") -> Pictures:
     """(B, H, W, 3): the same, as one batch."""
     batch = torch.from_numpy(np.repeat(image.transpose(2, 0, 1)[None], len(plan), axis=0))
-    return torch_batch.run(plan, batch).numpy().transpose(0, 2, 3, 1)
+    return torch_batch.run(plan, batch.to(device)).cpu().numpy().transpose(0, 2, 3, 1)
 
 
 EXECUTORS: dict[str, Executor] = {"cv2": on_cv2, "torch": on_torch}

@@ -19,7 +19,15 @@ LIBRARY = ("augpipe.train", "augpipe.cli")
 FORBIDDEN = {
     "ops/": ("augpipe.execute", "augpipe.data", "augpipe.loader", *LIBRARY, "torch", "cv2"),
     "plan.py": ("augpipe.ops", "augpipe.execute", "augpipe.data", "torch", "cv2", *LIBRARY),
-    "rng.py": ("augpipe", "torch", "cv2"),
+    "rng.py": (
+        "augpipe.plan",
+        "augpipe.ops",
+        "augpipe.execute",
+        "augpipe.data",
+        "torch",
+        "cv2",
+        *LIBRARY,
+    ),
     "schema.py": ("augpipe.ops", "augpipe.execute", "augpipe.data", "torch", "cv2", *LIBRARY),
     "errors.py": ("augpipe",),
     "execute/": ("augpipe.ops", "augpipe.pipeline", "augpipe.loader", *LIBRARY),

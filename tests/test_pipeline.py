@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from augpipe.errors import RecipeError
+from augpipe.errors import DataError, RecipeError
 from augpipe.ops import Affine, Resize
 from augpipe.pipeline import Pipeline
 from augpipe.plan import Kernel, Plan
@@ -270,3 +270,31 @@ def test_an_error_while_planning_names_the_op():
 
     with pytest.raises(RecipeError, match=r"^broken#0: too small$"):
         Pipeline([Broken()]).plan((4, 4))
+
+
+PICTURE = np.zeros((4, 6, 3), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("image", "targets", "message"),
+    [
+        (PICTURE[..., 0], {}, r"image is uint8 of shape \(4, 6\); expected uint8 of \(H, W, 3\)"),
+        (PICTURE.astype(np.float32), {}, "image is float32"),
+        (PICTURE[:0], {}, r"shape \(0, 6, 3\)"),
+        (PICTURE, {"bboxes": []}, "unknown key 'bboxes'; did you mean 'boxes'"),
+        (PICTURE, {"boxes": [[1, 2, 3]]}, r"boxes are int64 of shape \(1, 3\)"),
+        (PICTURE, {"masks": np.zeros((1, 5, 6), np.uint8)}, r"masks .*\(N, 4, 6\)"),
+    ],
+    ids=str,
+)
+def test_a_picture_or_target_of_another_kind_is_refused(image, targets, message):
+    with pytest.raises(DataError, match=message):
+        Pipeline(["hsv"])(image, **targets)
+
+
+def test_the_result_is_never_the_callers_own_array():
+    assert not np.shares_memory(Pipeline([])(PICTURE).image, PICTURE)
+
+
+def test_a_plan_of_no_rows_is_a_plan():
+    assert len(Pipeline(["affine", "hsv"]).plan((4, 6), index=np.arange(0))) == 0

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from augpipe.errors import PlanError
 from augpipe.rng import MAX_EPOCH, MAX_INDEX, MAX_REPEAT, MAX_SEED, philox, uniforms
 
 ONES = 0xFFFFFFFF
@@ -105,7 +106,7 @@ def test_the_longest_draw_reaches_into_no_other_key():
     index, repeat = np.array([0, 0, 0, 2**32, 1]), np.array([0, 1, 2**32, 0, 0])
     values = draw(longest, index=index, repeat=repeat)
     assert len(np.unique(values)) == values.size
-    with pytest.raises(ValueError, match=f"holds {longest} numbers"):
+    with pytest.raises(PlanError, match=f"holds {longest} numbers"):
         draw(longest + 1, index=0)
 
 
@@ -129,7 +130,7 @@ def test_seed_epoch_index_and_repeat_are_not_interchangeable():
     ],
 )
 def test_a_key_out_of_range_is_an_error(change, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(PlanError, match=message):
         draw(1, **change)
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,8 +14,9 @@ import numpy as np
 import yaml
 from numpy.typing import ArrayLike, NDArray
 
-from augpipe.data.sample import Decoded, Sample, Targets
-from augpipe.errors import RecipeError, within
+from augpipe.data.sample import Decoded, Sample
+from augpipe.data.targets import read_targets
+from augpipe.errors import DataError, RecipeError, within
 from augpipe.execute import cv2_image
 from augpipe.ops.base import Op, make_op
 from augpipe.plan import Plan, Step, chain, fold
@@ -83,12 +85,20 @@ class Pipeline:
             seed: 0 to 2**64 - 1.
             epoch: 0 to 2**32 - 1.
             index: 0 to 2**40 - 1: which sample this is.
-            **targets: fields of `Targets`: label, boxes, box_labels, masks, keypoints.
+            **targets: `label`, `boxes`, `labels` of the boxes, `masks`, `keypoints`; see
+                `augpipe.data.targets.read_targets`.
 
         Returns:
             The augmented sample with its record; a pure function of its arguments.
+
+        Raises:
+            DataError: an image or a target of another type or shape.
         """
-        sample = Sample(image, Targets(**targets))
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+            raise DataError(
+                f"the image is {image.dtype} of shape {image.shape}; expected uint8 of (H, W, 3)"
+            )
+        sample = Sample(image.copy(), read_targets(targets, image.shape[:2]))
         return self.apply(sample, seed=seed, epoch=epoch, index=index)
 
     def apply(self, sample: Sample, **key: Any) -> Sample:
@@ -97,7 +107,7 @@ class Pipeline:
             if part is not None:
                 plan = part.plan(sample.image.shape[:2], **key)
                 done = cv2_image.run(plan, 0, Decoded(sample.image, np.eye(3)), sample.targets)
-                sample = Sample(done.image, done.targets, sample.record + done.record)
+                sample = replace(done, record=sample.record + plan.params(0))
         return sample
 
     def plan(
@@ -125,7 +135,8 @@ class Pipeline:
             A plan of B rows; row b equals the plan of that row alone, to the bit.
         """
         sizes = np.atleast_2d(np.asarray(size, np.int64))
-        rows = max(len(sizes), np.size(epoch), np.size(index), np.size(repeat))
+        parts = (np.atleast_1d(part) for part in (sizes[:, 0], epoch, index, repeat))
+        (rows,) = np.broadcast_shapes(*(part.shape for part in parts))
         now = sizes = np.broadcast_to(sizes, (rows, 2))
         index = np.broadcast_to(index, rows)
         steps: list[Step] = []

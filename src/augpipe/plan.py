@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Any, Literal
 
 import numpy as np
@@ -175,7 +175,7 @@ def fold(steps: Iterable[Step]) -> tuple[Step, ...]:
     return reduce(push, steps, ())
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Plan:
     """The folded steps for B pictures.
 
@@ -198,7 +198,7 @@ class Plan:
         warps = [step for step in self.steps if isinstance(step, Warp)]
         return warps[-1].size if warps else self.size
 
-    @property
+    @cached_property
     def decode_scale(self) -> NDArray[np.int64]:
         """(B,): 1, 2, 4 or 8; the decoder may deliver 1/scale of full size and lose nothing.
 

@@ -22,6 +22,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from augpipe.errors import PlanError
+
 RNG_VERSION = 1
 
 MAX_SEED = 2**64 - 1
@@ -61,7 +63,7 @@ def philox(counter: NDArray[np.uint64], key: tuple[int, int]) -> NDArray[np.uint
 def slot_key(seed: int, slot: str) -> tuple[int, int]:
     """The Philox key of one slot under one seed: a hash of the slot, enciphered by the seed."""
     if not 0 <= seed <= MAX_SEED:
-        raise ValueError(f"seed must be between 0 and 2**64 - 1, not {seed}")
+        raise PlanError(f"seed must be between 0 and 2**64 - 1, not {seed}")
     digest = hashlib.blake2b(slot.encode(), digest_size=12, person=b"augpipe").digest()
     words = [int.from_bytes(digest[i : i + 4], "little") for i in (0, 4, 8)]
     counter = np.array([*words, RNG_VERSION], np.uint64)
@@ -86,7 +88,7 @@ def uniforms(
         (B, k) float64 in [0, 1), each with 53 random bits.
 
     Raises:
-        ValueError: a part of the key is out of its range.
+        PlanError: a part of the key is out of its range.
     """
     parts = np.broadcast_arrays(*(np.atleast_1d(np.asarray(x)) for x in (epoch, index, repeat)))
     e, i, r = (
@@ -97,7 +99,7 @@ def uniforms(
     )
     blocks = (k + 1) // 2
     if blocks > _MAX_BLOCKS:
-        raise ValueError(f"a slot holds {2 * _MAX_BLOCKS} numbers for each key, not {k}")
+        raise PlanError(f"a slot holds {2 * _MAX_BLOCKS} numbers for each key, not {k}")
     counter = np.empty((4, len(i), blocks), np.uint64)
     counter[0] = (i & _LOW)[:, None]
     counter[1] = e[:, None]
@@ -111,9 +113,9 @@ def uniforms(
 
 def _checked(name: str, value: NDArray[np.generic], limit: int) -> NDArray[np.uint64]:
     if value.dtype.kind not in "iu":
-        raise ValueError(f"{name} must be whole numbers, not {value.dtype}")
+        raise PlanError(f"{name} must be whole numbers, not {value.dtype}")
     if value.size and not 0 <= int(value.min()) <= int(value.max()) <= limit:
-        raise ValueError(f"{name} must lie between 0 and {limit}")
+        raise PlanError(f"{name} must lie between 0 and {limit}")
     return value.astype(np.uint64)
 
 

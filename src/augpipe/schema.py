@@ -152,13 +152,17 @@ def _three(value: Any) -> Any:
 
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
+_Share = Annotated[float, Field(gt=0, le=1)]
 
+Level = Annotated[float, Field(ge=0, le=255)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-Side = Annotated[int, Field(ge=1, le=2**15)]
+Side = Annotated[int, Field(ge=1, le=2**14)]
+Color = Annotated[tuple[Level, Level, Level], BeforeValidator(_three)]
 Rgb = Annotated[tuple[float, float, float], BeforeValidator(_three)]
 Range = Annotated[tuple[float, float], AfterValidator(_ordered)]
 PositiveRange = Annotated[tuple[Positive, Positive], AfterValidator(_ordered)]
+ShareRange = Annotated[tuple[_Share, _Share], AfterValidator(_ordered)]
 NonNegativeRange = Annotated[tuple[NonNegative, NonNegative], AfterValidator(_ordered)]
 SymmetricRange = Annotated[Range, _around(0.0)]
 FactorRange = Annotated[NonNegativeRange, _around(1.0, floor=0.0)]

@@ -7,10 +7,9 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
+import torch
 
 import pictures
-from augpipe.data.sample import Decoded, Targets
-from augpipe.execute import cv2_image
 from augpipe.pipeline import Pipeline
 from augpipe.plan import Plan
 from cases import CASES, Case, Tolerance, single, tolerance
@@ -28,8 +27,8 @@ CHAIN = [
 ]
 
 
-def assert_agree(plan: Plan, picture: np.ndarray, limit: Tolerance) -> None:
-    ours, theirs = on_cv2(plan, picture), on_torch(plan, picture)
+def assert_agree(plan: Plan, picture: np.ndarray, limit: Tolerance, *, device: str = "cpu") -> None:
+    ours, theirs = on_cv2(plan, picture), on_torch(plan, picture, device)
     assert ours.shape == theirs.shape == (len(plan), *plan.out_size[0], 3)
     assert ours.dtype == theirs.dtype
     apart = distance(ours, theirs)
@@ -44,6 +43,16 @@ def assert_agree(plan: Plan, picture: np.ndarray, limit: Tolerance) -> None:
 def test_executors_agree(name, kind, picture, size):
     plan = single(name, getattr(CASES[name], kind)).plan(size, seed=3, index=ROWS)
     assert_agree(plan, picture(*size), tolerance(name, kind))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("picture", [pictures.photo, pictures.noise])
+@pytest.mark.parametrize("kind", Case._fields)
+@pytest.mark.parametrize("name", CASES)
+def test_a_gpu_agrees_with_opencv_as_the_processor_does(name, kind, picture):
+    plan = single(name, getattr(CASES[name], kind)).plan((75, 100), seed=3, index=ROWS)
+    assert_agree(plan, picture(), tolerance(name, kind), device="cuda")
 
 
 @pytest.mark.parametrize("interpolation", ["nearest", "bilinear"])
@@ -83,5 +92,4 @@ def test_parameters_are_those_of_the_plan_and_stay_so(execute, photo):
     before = copy.deepcopy(flattened(plan))
     execute(plan, photo)
     assert all(map(np.array_equal, flattened(plan), before))
-    decoded = Decoded(photo, np.eye(3))
-    assert cv2_image.run(plan, 5, decoded, Targets()).record == plan.params(5)
+    assert Pipeline(CHAIN)(photo, index=5).record == plan.params(5)

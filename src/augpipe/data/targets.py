@@ -13,7 +13,7 @@ from torchvision import tv_tensors
 from augpipe.data.sample import Targets
 from augpipe.errors import DataError, suggest
 
-_KNOWN = ("label", "labels", "boxes", "masks", "keypoints")
+_KNOWN = ("label", "labels", "boxes", "masks", "keypoints", "mirrored_keypoints")
 _LEFT_BEHIND = ("image_id", "area", "iscrowd")
 
 
@@ -24,7 +24,8 @@ def read_targets(target: Any, size: tuple[int, int]) -> Targets:
         target: None, a class as int, a distribution over classes as a (C,) float vector, or a
             dictionary of arrays or tensors: `boxes` (N, 4) as x0, y0, x1, y1; `labels` (N,), the
             boxes' classes; `masks` (N, H, W) of 0 and 1, or (H, W) of classes; `keypoints`
-            (N, K, 2 or 3); `label`, the class of the whole picture. `image_id`, `area` and
+            (N, K, 2 or 3); `mirrored_keypoints` (K,), where each goes when the picture is
+            mirrored; `label`, the class of the whole picture. `image_id`, `area` and
             `iscrowd` are left behind, for they describe the picture before augmentation.
         size: (height, width) of the picture.
 
@@ -48,6 +49,7 @@ def read_targets(target: Any, size: tuple[int, int]) -> Targets:
         box_labels=None if labels is None else labels.astype(np.int64),
         masks=masks,
         keypoints=None if keypoints is None else keypoints.astype(np.float64),
+        mirrored_keypoints=_mirrored(target, keypoints),
     )
 
 
@@ -105,6 +107,20 @@ def _masks(target: Mapping[Any, Any], size: tuple[int, int]) -> NDArray[Any] | N
     if ((masks != 0) & (masks != 1)).any():
         raise DataError(f"its masks hold {masks.max()}; instance masks are 0 and 1")
     return masks.astype(np.uint8)
+
+
+def _mirrored(
+    target: Mapping[Any, Any], keypoints: NDArray[Any] | None
+) -> NDArray[np.int64] | None:
+    places = _array(target, "mirrored_keypoints", ("K",))
+    if places is None or keypoints is None:
+        return None
+    count = keypoints.shape[1]
+    if not np.array_equal(np.sort(places), np.arange(count)):
+        raise DataError(
+            f"its mirrored_keypoints are {places.tolist()}; expected each of 0 to {count - 1} once"
+        )
+    return places.astype(np.int64)
 
 
 def _refuse_other_counts(**arrays: NDArray[Any] | None) -> None:

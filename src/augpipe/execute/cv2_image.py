@@ -40,6 +40,13 @@ _BORDERS = {
 _INTERPOLATIONS = {"bilinear": cv2.INTER_LINEAR, "nearest": cv2.INTER_NEAREST}
 
 
+# Float temporaries of so many pixels stay in the processor's cache; a whole picture's would not.
+_STRIP = 8192
+
+# Two turns, which OpenCV understands, and full saturation and value; a scalar has four numbers.
+_HSV_LIMITS: Any = (720.0, 1.0, 1.0, 0.0)
+
+
 def run(plan: Plan, row: int, decoded: Decoded, targets: Targets) -> Sample:
     """Augment one picture.
 
@@ -50,7 +57,7 @@ def run(plan: Plan, row: int, decoded: Decoded, targets: Targets) -> Sample:
         targets: what is known about it, in coordinates of the upright, full-size picture.
 
     Returns:
-        The sample, (H, W, 3) and contiguous, with the record of its parameters.
+        The sample, (H, W, 3) and contiguous; its record is left to `plan.params`.
 
     Raises:
         TargetError: a step has no rule for a target that is present.
@@ -60,7 +67,7 @@ def run(plan: Plan, row: int, decoded: Decoded, targets: Targets) -> Sample:
     for step in _from_decoder(plan, row, decoded.matrix):
         with within(" + ".join(step.ops)):
             image = _apply(step, row, image)
-    return Sample(np.ascontiguousarray(image), follow(targets, plan, row), plan.params(row))
+    return Sample(np.ascontiguousarray(image), follow(targets, plan, row))
 
 
 def _from_decoder(plan: Plan, row: int, matrix: Floats) -> tuple[Step, ...]:
@@ -121,6 +128,8 @@ def _stays_within(crop: warp.Crop, out: warp.Size, source: warp.Size) -> bool:
 
 def _shrink(image: Image, matrix: Floats, out: warp.Size) -> tuple[Image, Floats]:
     """Take area means where the warp would skip pixels; see `shrink_factors`."""
+    if not matrix[2, :2].any() and np.abs(matrix[:2, :2]).sum(axis=1).max() < 1.999:
+        return image, matrix  # a cheaper bound on the same norm, for most pictures
     factor = shrink_factors(matrix[None], np.array([out]))[0]
     if factor.max() == 1:
         return image, matrix
@@ -173,13 +182,18 @@ def _hsv(image: Image, values: Values) -> Image:
     hue, saturation, value = (float(values[name]) for name in ("hue", "saturation", "value"))
     if (hue, saturation, value) == (0.0, 1.0, 1.0):
         return image
-    # In float32: OpenCV's 8-bit HSV loses up to eight levels on the way there and back.
-    rgb = np.multiply(image, 1 / 255, dtype=np.float32)
-    hsv: Image = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV))
-    hsv[..., 0] += 360 * (hue % 1)
-    np.subtract(hsv[..., 0], 360, out=hsv[..., 0], where=hsv[..., 0] >= 360)
-    hsv[..., 1:] = np.minimum(hsv[..., 1:] * np.array([saturation, value], np.float32), 1)
-    return np.asarray(cv2.convertScaleAbs(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), alpha=255))
+    change = np.diag([1, saturation, value, 0])[:3]
+    change[0, 3] = 360 * (hue % 1)
+    result = np.empty(image.shape, np.uint8)
+    rows = max(1, _STRIP // image.shape[1])
+    for top in range(0, len(image), rows):
+        part = slice(top, top + rows)
+        # In float32: OpenCV's 8-bit HSV loses up to eight levels on the way there and back.
+        rgb = np.multiply(image[part], 1 / 255, dtype=np.float32)
+        hsv = cv2.transform(cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV), change)
+        rgb = cv2.cvtColor(cv2.min(hsv, _HSV_LIMITS), cv2.COLOR_HSV2RGB)
+        cv2.convertScaleAbs(rgb, result[part], 255)
+    return result
 
 
 def _erase(image: Image, values: Values) -> Image:

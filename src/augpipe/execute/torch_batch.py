@@ -40,12 +40,10 @@ def run(plan: Plan, images: Tensor) -> Tensor:
         PlanError: another number of rows or another size than planned, or sizes that differ.
     """
     _check(plan, images)
-    whole = images.dtype == torch.uint8
-    pixels = images.float()
     for step in plan.steps:
         with within(" + ".join(step.ops)):
-            pixels, whole = _apply(step, pixels, whole)
-    return pixels.to(torch.uint8) if whole else pixels
+            images = _apply(step, images)
+    return images
 
 
 def _check(plan: Plan, images: Tensor) -> None:
@@ -56,18 +54,20 @@ def _check(plan: Plan, images: Tensor) -> None:
         raise PlanError(f"pictures must be uint8 or float32, not {images.dtype}")
 
 
-def _apply(step: Step, pixels: Tensor, whole: bool) -> tuple[Tensor, bool]:
-    """The step's result, and whether it is one of whole numbers that end as uint8."""
+def _apply(step: Step, pixels: Tensor) -> Tensor:
+    """The step's result; uint8 stays uint8 after every step but `normalize`."""
     if isinstance(step, Warp):
-        pixels = _warp(step, pixels)
-    elif isinstance(step, Recolor):
-        pixels = _recolor(step, pixels)
-    elif step.name not in KERNELS:
+        return _like(pixels, _warp(step, pixels))
+    if isinstance(step, Recolor):
+        return _like(pixels, _recolor(step, pixels))
+    if step.name not in KERNELS:
         raise PlanError(f"torch has no kernel {step.name!r}; {suggest(step.name, KERNELS)}")
-    else:
-        pixels = KERNELS[step.name](pixels, step.params)
-        whole = whole and step.name != "normalize"
-    return (pixels.round().clamp(0, 255) if whole else pixels), whole
+    return KERNELS[step.name](pixels, step.params)
+
+
+def _like(pixels: Tensor, done: Tensor) -> Tensor:
+    """What was computed in float32, in the type of the pixels it was computed from."""
+    return done if done.dtype == pixels.dtype else done.round_().clamp_(0, 255).to(torch.uint8)
 
 
 def _upload(values: NDArray[Any], like: Tensor) -> Tensor:
@@ -104,54 +104,50 @@ def _sample_shrunk(step: Warp, pixels: Tensor, out: warp.Size) -> Tensor:
     """Sample bilinearly; rows that skip pixels are shrunk first, each by its own factor."""
     factors = shrink_factors(step.matrix, step.size)
     levels, level_of = np.unique(factors, axis=0, return_inverse=True)
-    result = pixels.new_empty((len(pixels), 3, *out))
+    result = pixels.new_empty((len(pixels), 3, *out), dtype=torch.float32)
     for number, factor in enumerate(levels):
         rows = np.flatnonzero(level_of.ravel() == number)
         where = torch.from_numpy(rows).to(pixels.device, non_blocking=True)
-        part = _shrink(pixels[where], factor)
-        result[where] = _sample(step, part, step.matrix[rows], out, "bilinear", factor)
+        small = _shrink(pixels[where], factor)
+        matrix = np.stack([warp.after_shrink(row, factor) for row in step.matrix[rows]])
+        result[where] = _sample(step, small, matrix, out, "bilinear")
     return result
 
 
 def _shrink(pixels: Tensor, factor: NDArray[np.int64]) -> Tensor:
+    """Area means over cells of `factor`; what is missing of the last cells repeats the edge."""
     fy, fx = int(factor[0]), int(factor[1])
     if fy == fx == 1:
         return pixels
     below, beside = -pixels.shape[2] % fy, -pixels.shape[3] % fx
-    padded = F.pad(pixels, (0, beside, 0, below), mode="replicate")
-    return F.avg_pool2d(padded, (fy, fx)).round()
+    padded = F.pad(pixels.float(), (0, beside, 0, below), mode="replicate")
+    return _like(pixels, F.avg_pool2d(padded, (fy, fx)))
 
 
-def _sample(
-    step: Warp,
-    pixels: Tensor,
-    matrix: Floats,
-    out: warp.Size,
-    mode: str,
-    factor: NDArray[np.int64] | None = None,
-) -> Tensor:
-    factor = np.ones(2, np.int64) if factor is None else factor
+def _sample(step: Warp, pixels: Tensor, matrix: Floats, out: warp.Size, mode: str) -> Tensor:
     source = pixels.shape[2], pixels.shape[3]
-    full = source[0] * int(factor[0]), source[1] * int(factor[1])
-    leaves = np.array([warp.leaves(row, out, full) for row in matrix])
-    grid = _grid(np.stack([warp.after_shrink(row, factor) for row in matrix]), out, pixels)
     border = step.border or Border("replicate")
-    # Where a row never leaves the picture, its edge pixels reach as far as sampling looks.
-    edge = np.where(leaves, np.inf, 0.5)[:, None, None, None]
-    low, extent = _upload(edge, pixels), pixels.new_tensor([source[1], source[0]])
-    if mode == "nearest":
-        grid = grid + warp.NEAREST_NUDGE
-    grid = torch.where(low.isinf(), grid, grid.clamp(min=0.5).minimum(extent - 0.5))
-    fill = pixels.new_tensor(border.fill)[:, None, None]
-    return (
-        F.grid_sample(
-            pixels - fill,
-            2 * grid / extent - 1,
-            mode=mode,
-            padding_mode=_PADDING[border.mode],
-            align_corners=False,
-        )
-        + fill
+    fill = _upload(np.array(border.fill), pixels)[:, None, None]
+    grid = _grid(matrix, out, pixels) + (warp.NEAREST_NUDGE if mode == "nearest" else 0)
+    grid = _within_edges(grid, [warp.leaves(row, out, source) for row in matrix], source)
+    extent = _upload(np.array(source[::-1]), pixels)
+    sampled = F.grid_sample(
+        pixels - fill,
+        2 * grid / extent - 1,
+        mode=mode,
+        padding_mode=_PADDING[border.mode],
+        align_corners=False,
+    )
+    return sampled + fill
+
+
+def _within_edges(grid: Tensor, leaves: list[bool], source: warp.Size) -> Tensor:
+    """Let edge pixels reach as far as sampling looks, in rows that never leave the picture."""
+    free = np.array(leaves)[:, None]
+    low = np.where(free, -np.inf, 0.5) * np.ones((1, 2))
+    high = np.where(free, np.inf, np.array(source[::-1]) - 0.5)
+    return grid.maximum(_upload(low, grid)[:, None, None]).minimum(
+        _upload(high, grid)[:, None, None]
     )
 
 
@@ -165,23 +161,34 @@ def _grid(matrix: Floats, out: warp.Size, like: Tensor) -> Tensor:
 
 
 def _recolor(step: Recolor, pixels: Tensor) -> Tensor:
-    matrix = _upload(step.matrix, pixels)
-    shift = 255 * matrix[:, :, 6]
+    matrix = _upload(step.matrix, pixels)[..., None, None]
+    total = 255 * matrix[:, :, 6]
     if needs_mean(step).any():
-        shift = shift + (matrix[:, :, 3:6] @ pixels.mean(dim=(2, 3))[:, :, None])[:, :, 0]
-    return torch.baddbmm(shift[:, :, None], matrix[:, :, :3], pixels.flatten(2)).view_as(pixels)
+        # Whole numbers add up exactly, in whatever order a device adds them.
+        kind = torch.int64 if pixels.dtype == torch.uint8 else torch.float32
+        mean = pixels.sum(dim=(2, 3), keepdim=True, dtype=kind).float() / pixels[0, 0].numel()
+        total = _accumulate(total, matrix[:, :, 3:6], mean)
+    return _accumulate(total, matrix[:, :, :3], pixels.float())
+
+
+def _accumulate(total: Tensor, matrix: Tensor, colors: Tensor) -> Tensor:
+    """Total + matrix @ colors; one channel after the other, so that no row depends on others."""
+    for channel in range(3):
+        total = torch.addcmul(total, matrix[:, :, channel], colors[:, channel : channel + 1])
+    return total
 
 
 def _gaussian_blur(pixels: Tensor, values: Values) -> Tensor:
-    """Two passes with one kernel for each picture, as a grouped convolution."""
-    taps = _upload(values["taps"], pixels)
-    rows, width = taps.shape
-    flat = pixels.reshape(1, rows * 3, *pixels.shape[2:])
+    """Two passes of weighted shifts; a convolution would let rows depend on the batch's size."""
+    taps = _upload(values["taps"], pixels)[..., None, None, None]
+    radius = taps.shape[1] // 2
+    blurred = pixels.float()
     for axis in (2, 3):
-        kernel = taps.repeat_interleave(3, dim=0)[:, None]
-        kernel = kernel[..., None] if axis == 2 else kernel[:, :, None]
-        flat = F.conv2d(_reflect(flat, width // 2, axis), kernel, groups=rows * 3)
-    return flat.view_as(pixels)
+        wide = _reflect(blurred, radius, axis)
+        blurred = torch.zeros_like(blurred)
+        for place in range(2 * radius + 1):
+            blurred.addcmul_(taps[:, place], wide.narrow(axis, place, pixels.shape[axis]))
+    return _like(pixels, blurred)
 
 
 def _reflect(pixels: Tensor, radius: int, axis: int) -> Tensor:
@@ -208,7 +215,7 @@ def _hsv(pixels: Tensor, values: Values) -> Tensor:
     k = (offsets + 6 * turns[:, None]).remainder(6)
     changed = v[:, None] * (1 - s[:, None] * torch.minimum(k, 4 - k).clamp(0, 1))
     still = (hue == 0) & (saturation == 1) & (value == 1)
-    return torch.where(still[:, None], pixels, 255 * changed)
+    return torch.where(still[:, None], pixels, _like(pixels, 255 * changed))
 
 
 def _hue(rgb: Tensor, high: Tensor, chroma: Tensor) -> Tensor:
@@ -226,12 +233,13 @@ def _erase(pixels: Tensor, values: Values) -> Tensor:
     y = torch.arange(pixels.shape[2], device=pixels.device)[None, :, None]
     x = torch.arange(pixels.shape[3], device=pixels.device)[None, None, :]
     hole = (x >= left) & (x < right) & (y >= top) & (y < bottom)
-    return torch.where(hole[:, None], _upload(values["value"], pixels)[:, :, None, None], pixels)
+    value = _upload(values["value"], pixels)[:, :, None, None]
+    return torch.where(hole[:, None], _like(pixels, value), pixels)
 
 
 def _normalize(pixels: Tensor, values: Values) -> Tensor:
-    mean, std = (_upload(values[name], pixels)[:, :, None, None] for name in ("mean", "std"))
-    return (pixels / 255 - mean) / std
+    mean, std = values["mean"][:, :, None, None], values["std"][:, :, None, None]
+    return (pixels * _upload(1 / (255 * std), pixels)).sub_(_upload(mean / std, pixels))
 
 
 KERNELS: dict[str, Callable[[Tensor, Values], Tensor]] = {

@@ -65,18 +65,19 @@ def as_crop(matrix: Floats, out: Size, source: Size) -> Crop | None:
         out: the output's height and width.
         source: the input's height and width.
     """
-    linear = np.where(np.abs(matrix[:2, :2]) > _EPSILON, matrix[:2, :2], 0.0)
-    transpose = bool(linear[0, 0] == 0)
-    if (linear == 0).sum() != 2 or (linear[0, 0] == 0) != (linear[1, 1] == 0):
+    (xx, xy, x0), (yx, yy, y0), (px, py, _) = matrix.tolist()
+    straight = max(abs(xy), abs(yx)) < _EPSILON
+    turned = max(abs(xx), abs(yy)) < _EPSILON
+    if straight == turned or px or py:
         return None
-    corners = project(matrix, corner_points(out))
-    box = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
-    left, top, right, bottom = (int(v) for v in np.rint(box))
-    inside = left >= 0 and top >= 0 and right <= source[1] and bottom <= source[0]
-    if matrix[2, :2].any() or np.abs(box - np.rint(box)).max() > _EPSILON or not inside:
+    along_x, along_y = (xx * out[1], yy * out[0]) if straight else (xy * out[0], yx * out[1])
+    edges = [*sorted((y0, y0 + along_y)), *sorted((x0, x0 + along_x))]
+    top, bottom, left, right = (round(edge) for edge in edges)
+    off = max(abs(e - whole) for e, whole in zip(edges, (top, bottom, left, right), strict=True))
+    if off > _EPSILON or min(top, left) < 0 or bottom > source[0] or right > source[1]:
         return None
-    towards = linear.sum(axis=0) < 0
-    return Crop(top, left, bottom, right, transpose, bool(towards[1]), bool(towards[0]))
+    down, across = (yy, xx) if straight else (xy, yx)
+    return Crop(top, left, bottom, right, turned, flip_y=down < 0, flip_x=across < 0)
 
 
 def corner_points(size: Size) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
@@ -86,24 +86,24 @@ class Batch:
         return replace(self, **moved)
 
 
-def collate(samples: Sequence[Sample], where: Sequence[str], **provenance: Any) -> Batch:
+def collate(samples: Sequence[Sample], where: Callable[[int], str], **provenance: Any) -> Batch:
     """Samples of one size as a batch.
 
     Args:
         samples: B of them.
-        where: what to call each in an error.
+        where: what to call sample number b in an error.
         **provenance: `index`, `repeat` and `epoch` of the batch.
 
     Raises:
         PlanError: pictures of different sizes.
         DataError: some have a target that others lack.
     """
-    first = samples[0].image.shape
-    for sample, name in zip(samples, where, strict=True):
-        if sample.image.shape != first:
+    sizes = ["{}x{}".format(*sample.image.shape) for sample in samples]
+    for number, size in enumerate(sizes):
+        if size != sizes[0]:
             raise PlanError(
-                f"pictures of one batch must come out in one size: {where[0]} gives "
-                f"{first[0]}x{first[1]}, {name} {sample.image.shape[0]}x{sample.image.shape[1]}; "
+                f"pictures of one batch must come out in one size: {where(0)} gives {sizes[0]}, "
+                f"{where(number)} {size}; "
                 "end the pipeline with an op that fixes the size, such as "
                 "resize: {size: [224, 224]} or random_resized_crop: {size: 224}"
             )
@@ -127,13 +127,13 @@ def _stack_images(samples: Sequence[Sample]) -> Tensor:
     return torch.from_numpy(stack)
 
 
-def _column(samples: Sequence[Sample], name: str, where: Sequence[str]) -> list[Any] | None:
+def _column(samples: Sequence[Sample], name: str, where: Callable[[int], str]) -> list[Any] | None:
     values = [getattr(sample.targets, name) for sample in samples]
     missing = [value is None for value in values]
     if all(missing):
         return None
     if any(missing):
-        lacks, has = where[missing.index(True)], where[missing.index(False)]
+        lacks, has = where(missing.index(True)), where(missing.index(False))
         raise DataError(f"{lacks} has no {name}, but {has} does; a dataset gives all rows the same")
     return values
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -107,7 +107,7 @@ class KeyedDataset(ImageDataset):
         keys = [key for key, _ in shown]
         return collate(
             [sample for _, sample in shown],
-            [self.where(key.row) for key in keys],
+            lambda number: self.where(keys[number].row),
             index=torch.tensor([key.row for key in keys]),
             repeat=torch.tensor([key.repeat for key in keys]),
             epoch=keys[0].epoch,
@@ -116,7 +116,8 @@ class KeyedDataset(ImageDataset):
     def sample(self, key: Key) -> Sample:
         """One sample as training sees it, with its record, before any ops that act on batches."""
         row = self.row(key.row)
-        return self._run(self.plan([row], [key]), 0, row)
+        plan = self.plan([row], [key])
+        return replace(self._run(plan, 0, row), record=plan.params(0))
 
     def plan(self, rows: Sequence[Row], keys: Sequence[Key]) -> Plan:
         """The plan for rows that are open."""

@@ -198,7 +198,7 @@ class Loader(DataLoader[Batch]):
         sample = self._keyed.sample(Key(epoch, index, repeat))
         if self.pipeline.batch is None:
             return sample
-        batch = collate([sample], [""], **_provenance(epoch, index, repeat))
+        batch = collate([sample], self._keyed.where, **_provenance(epoch, index, repeat))
         plan = self._batch_plan(batch, self.pipeline.batch)
         image = self._finish(batch).images[0].permute(1, 2, 0).cpu().numpy()
         return Sample(image, sample.targets, sample.record + plan.params(0))

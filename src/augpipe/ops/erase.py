@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from augpipe.ops.base import Op, between, first_fit, register
 from augpipe.plan import Floats, Kernel, Params
-from augpipe.schema import PositiveRange, Probability, Rgb
+from augpipe.schema import PositiveRange, Probability, Rgb, ShareRange
 
 
 @register
@@ -27,7 +27,7 @@ class RandomErasing(Op):
     """
 
     p: Probability = 0.5
-    scale: PositiveRange = (0.02, 0.33)
+    scale: ShareRange = (0.02, 0.33)
     ratio: PositiveRange = (0.3, 3.3)
     value: Rgb = (0.0, 0.0, 0.0)
     draws = 22

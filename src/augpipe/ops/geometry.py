@@ -11,7 +11,15 @@ from pydantic import AfterValidator, BeforeValidator
 from augpipe.errors import PlanError
 from augpipe.ops.base import Op, between, first_fit, register
 from augpipe.plan import Border, BorderMode, Floats, Interpolation, Params, Warp
-from augpipe.schema import Fraction, PositiveRange, Probability, Rgb, Side, SymmetricRange
+from augpipe.schema import (
+    Color,
+    Fraction,
+    PositiveRange,
+    Probability,
+    ShareRange,
+    Side,
+    SymmetricRange,
+)
 
 Shear = Annotated[
     tuple[float, float, float, float],
@@ -127,7 +135,7 @@ class RandomResizedCrop(Op):
     """
 
     size: Side | tuple[Side, Side]
-    scale: PositiveRange = (0.08, 1.0)
+    scale: ShareRange = (0.08, 1.0)
     ratio: PositiveRange = (3 / 4, 4 / 3)
     interpolation: Interpolation = "bilinear"
     draws = 22
@@ -184,7 +192,7 @@ class Affine(Op):
     shear: Shear = (0.0, 0.0, 0.0, 0.0)
     interpolation: Interpolation = "bilinear"
     border: BorderMode = "constant"
-    fill: Rgb = (0.0, 0.0, 0.0)
+    fill: Color = (0.0, 0.0, 0.0)
     p: Probability = 1.0
     draws = 6
     identity = {"angle_deg": 0.0, "shift": 0.0, "scale": 1.0, "shear_deg": 0.0}
