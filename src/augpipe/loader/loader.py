@@ -18,6 +18,7 @@ from augpipe.errors import DataError, RecipeError, StateError
 from augpipe.execute import torch_batch
 from augpipe.loader.batch import Batch, collate
 from augpipe.loader.config import LoaderConfig
+from augpipe.loader.device import find_device
 from augpipe.loader.fetch import BadRow, Fetched, KeyedDataset
 from augpipe.loader.order import Key, KeySampler
 from augpipe.pipeline import Pipeline
@@ -52,7 +53,7 @@ class Loader(DataLoader[Batch]):
         **dataloader_kwargs: Any,
     ) -> None:
         self.pipeline, self.seed, self.max_errors = pipeline, config.seed, config.max_errors
-        self.device = torch.device(device) if device is not None else None
+        self.device = None if device is None else find_device(device)
         self.errors: list[BadRow] = []
         self._at, self._interrupted = (epoch, 0), False
         workers = _choose_workers(dataset) if config.num_workers is None else config.num_workers

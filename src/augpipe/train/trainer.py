@@ -11,10 +11,10 @@ from typing import Any
 from rich.console import Console
 
 from augpipe.errors import StateError, TrainError
+from augpipe.loader.device import describe, find_device
 from augpipe.train import checkpoint, curves
 from augpipe.train.batches import Loader, common_classes, pair
 from augpipe.train.config import TrainConfig
-from augpipe.train.device import describe, find_device
 from augpipe.train.ema import Ema
 from augpipe.train.guard import Guard
 from augpipe.train.models import build_model

@@ -1,4 +1,4 @@
-"""Where a model is trained."""
+"""Where batches go."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import torch
 
 from augpipe.errors import RecipeError
 
+_KNOWN = "known: cpu, cuda, cuda:N, mps"
 
-def find_device(name: str) -> torch.device:
-    """The device of a name: `cpu`, `cuda` or `cuda:N`.
+
+def find_device(name: str | torch.device) -> torch.device:
+    """The device of a name: `cpu`, `cuda`, `cuda:N` or `mps`.
 
     Raises:
         RecipeError: there is no such device, here or at all.
@@ -16,11 +18,11 @@ def find_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise RecipeError(f"there is no device {name!r}; known: cpu, cuda, cuda:N") from error
+        raise RecipeError(f"there is no device {name!r}; {_KNOWN}") from error
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise RecipeError(f"device {name!r} is not there; torch sees no such GPU, use --device cpu")
-    if device.type not in ("cpu", "cuda"):
-        raise RecipeError(f"cannot train on device {name!r}; known: cpu, cuda, cuda:N")
+        raise RecipeError(f"device {name!r} is not there; torch sees no such GPU; use cpu")
+    if device.type not in ("cpu", "cuda", "mps"):
+        raise RecipeError(f"no batch can go to device {name!r}; {_KNOWN}")
     return device
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from augpipe.errors import RecipeError
-from augpipe.train.device import describe, find_device
+from augpipe.loader.device import describe, find_device
 
 
 def test_the_cpu_is_always_there():
@@ -15,10 +15,10 @@ def test_the_cpu_is_always_there():
     [
         ("gpu", "there is no device 'gpu'; known: cpu, cuda"),
         ("", "there is no device ''"),
-        ("meta", "cannot train on device 'meta'"),
-        ("cuda:99", "'cuda:99' is not there; .* use --device cpu"),
+        ("meta", "no batch can go to device 'meta'"),
+        ("cuda:99", "'cuda:99' is not there; .* use cpu"),
     ],
 )
-def test_devices_that_cannot_be_trained_on_are_refused(name, message):
+def test_devices_that_no_batch_can_go_to_are_refused(name, message):
     with pytest.raises(RecipeError, match=message):
         find_device(name)

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from augpipe.train.trainer import Trainer
+
+RECIPE = """
+pipeline:
+  train:
+    - resize: {size: [16, 16]}
+    - horizontal_flip
+  val:
+    - resize: {size: [16, 16]}
+  batch: [random_erasing]
+  normalize: half
+loader: {batch_size: 16, num_workers: 0}
+train:
+  model: {name: small_cnn}
+  epochs: 2
+  optimizer: {name: sgd, lr: 0.05, momentum: 0.9}
+  schedule: {name: cosine}
+  ema: {decay: 0.9}
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path) -> Path:
+    path = tmp_path / "mine.yaml"
+    path.write_text(RECIPE)
+    return path
+
+
+@pytest.fixture
+def train(augpipe, recipe, shapes, tmp_path):
+    """train("--epochs", 1) -> how it ended; the run lies in tmp_path/run."""
+
+    def call(*arguments: object, recipe: object = recipe):
+        data = ["--data", shapes, "--set", f"data.val={shapes}", "--device", "cpu"]
+        return augpipe("train", recipe, *data, "--out", tmp_path / "run", *arguments)
+
+    return call
+
+
+def rows(run: Path) -> list[dict[str, str]]:
+    with (run / "metrics.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_it_says_how_good_it_became_and_where_everything_lies(train, tmp_path):
+    ended = train()
+    assert ended.code == 0, ended.err
+    run = tmp_path / "run"
+    assert re.match(r"validation accuracy \d+\.\d\d%, after epoch [12]\n", ended.out)
+    for place in (run, run / "curves.png", run / "best.pt"):
+        assert f" {place}\n" in ended.out
+        assert place.exists()
+    with Image.open(run / "curves.png") as curves:
+        assert curves.width > 400
+    assert [row["epoch"] for row in rows(run)] == ["1", "2"]
+    assert ended.err.count("epoch ") == 2
+    state = torch.load(run / "best.pt", weights_only=True)
+    assert {"model", "ema"} <= set(state)
+
+
+def test_the_runs_own_recipe_trains_it_again(train, tmp_path):
+    train("--epochs", 1, "--seed", 3, "--lr", 0.01, "--batch-size", 8)
+    text = (tmp_path / "run" / "config.yaml").read_text()
+    for line in ("epochs: 1", "seed: 3", "lr: 0.01", "batch_size: 8"):
+        assert line in text
+    first = rows(tmp_path / "run")
+    assert train(recipe=tmp_path / "run" / "config.yaml").code == 0
+    assert rows(tmp_path / "run") == first
+
+
+def test_a_run_that_was_interrupted_goes_on_to_the_same_end(train, tmp_path, monkeypatch):
+    whole = train()
+    expected = torch.load(tmp_path / "run" / "last.pt", weights_only=True)["model"]
+    table = rows(tmp_path / "run")
+
+    run_epoch = Trainer._run_epoch
+
+    def interrupted(self: Trainer) -> None:
+        if self.epoch == 1:
+            raise KeyboardInterrupt
+        run_epoch(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "_run_epoch", interrupted)
+        cut = train()
+    assert cut.code == 130
+    assert "--resume" in cut.err
+    assert len(rows(tmp_path / "run")) == 1
+
+    resumed = train("--resume", "--set", "loader.num_workers=2")
+    assert resumed.code == 0, resumed.err
+    assert resumed.out == whole.out
+    assert rows(tmp_path / "run") == table
+    weights = torch.load(tmp_path / "run" / "last.pt", weights_only=True)["model"]
+    assert all(torch.equal(weights[name], expected[name]) for name in expected)
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(train):
+    train("--epochs", 1)
+    ended = train("--epochs", 1, "--lr", 0.01, "--resume")
+    assert ended.code == 2
+    assert re.search(r"last\.pt belongs to recipe \w{16}, but this is recipe \w{16}", ended.err)
+
+
+def test_resuming_what_was_never_begun_says_so(train):
+    ended = train("--resume")
+    assert ended.code == 2
+    assert "there is no checkpoint" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["light"], "light has no section train"),
+        (["digits", "--data", "nowhere"], "nowhere does not exist"),
+        (["digits", "--set", "data.val=null"], "digits names no data.val; give --set data.val="),
+        (["digits", "--epochs", "0"], "train.epochs: should be greater than 0, not 0"),
+        (["digits", "--lr", "-1"], "train.optimizer.lr: should be greater than 0, not -1.0"),
+        (["digits", "--set", "train.model.name=resnet81"], "resnet"),
+        (["digits", "--device", "gpu"], "known: cpu, cuda"),
+    ],
+    ids=str,
+)
+def test_wrong_input_is_a_line_that_says_what_to_do(augpipe, shapes, tmp_path, arguments, message):
+    if "--data" not in arguments:
+        arguments = [*arguments, "--data", shapes]
+    if not any("data.val" in str(word) for word in arguments):
+        arguments = [*arguments, "--set", f"data.val={shapes}"]
+    ended = augpipe("train", *arguments, "--out", tmp_path / "run")
+    assert ended.code == 2
+    assert message in ended.err
+    assert ended.err.count("\n") == 1
+    assert not (tmp_path / "run").exists()
