@@ -32,6 +32,7 @@ FORBIDDEN = {
     "errors.py": ("augpipe",),
     "execute/": ("augpipe.ops", "augpipe.pipeline", "augpipe.loader", *LIBRARY),
     "execute/cv2_image.py": ("torch",),
+    "execute/cv2_warp.py": ("torch",),
     "execute/torch_batch.py": ("cv2",),
     "data/": ("augpipe.ops", "augpipe.execute", "augpipe.loader", *LIBRARY),
     "pipeline.py": ("torch", "augpipe.loader", *LIBRARY),

@@ -10,7 +10,7 @@ import pytest
 from augpipe import ops
 from augpipe.errors import RecipeError
 from augpipe.ops import Affine, HorizontalFlip, Op, find_op, list_ops, make_op, register
-from augpipe.ops.base import first_fit
+from augpipe.ops.rectangle import first_fit
 from augpipe.plan import Kernel
 from augpipe.schema import Probability
 from cases import CASES, EVERY_CASE, single

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from augpipe.data.sample import Targets
 from augpipe.errors import TargetError
 from augpipe.execute import warp
+from augpipe.execute.cv2_warp import sample
 from augpipe.plan import Border, Floats, Kernel, Plan, Warp
 
 _SPATIAL = ("boxes", "masks", "keypoints")
@@ -74,8 +75,6 @@ def _boxes(boxes: NDArray[np.float64], matrix: Floats, out: warp.Size) -> NDArra
 
 def _masks(masks: NDArray[Any], matrix: Floats, out: warp.Size) -> NDArray[Any]:
     """Nearest neighbour, background outside; (N, H, W) instances or one (H, W) map."""
-    from augpipe.execute.cv2_image import sample  # the one place that interpolates on the CPU
-
     flat = masks if masks.ndim == 3 else masks[None]
     moved = [sample(mask, matrix, out, "nearest", Border()) for mask in flat]
     stack = np.stack(moved) if moved else np.zeros((0, *out), masks.dtype)

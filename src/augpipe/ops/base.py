@@ -139,23 +139,3 @@ def _snake_case(name: str) -> str:
 def between(u: Floats, limits: tuple[float, float]) -> Floats:
     """Uniforms stretched to a range."""
     return limits[0] + (limits[1] - limits[0]) * u
-
-
-def first_fit(
-    area: Floats, ratio: Floats, size: NDArray[np.int64]
-) -> tuple[Floats, NDArray[np.bool_]]:
-    """The first of several drawn rectangles that fits into the picture.
-
-    Args:
-        area: (B, tries), as a share of the picture's area.
-        ratio: (B, tries), width over height.
-        size: (B, 2), the pictures' height and width.
-
-    Returns:
-        (B, 2) height and width in whole pixels, and (B,) whether any fits.
-    """
-    pixels = area * size.prod(axis=1)[:, None]
-    tries = np.round(np.stack([np.sqrt(pixels / ratio), np.sqrt(pixels * ratio)], axis=2))
-    fits = np.all((tries > 0) & (tries <= size[:, None]), axis=2)
-    rows = np.arange(len(size))
-    return tries[rows, np.argmax(fits, axis=1)], fits.any(axis=1)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from augpipe.ops.base import Op, between, first_fit, register
+from augpipe.ops.base import Op, register
+from augpipe.ops.rectangle import DRAWS, draw_rectangles, first_fit
 from augpipe.plan import Floats, Kernel, Params
 from augpipe.schema import PositiveRange, Probability, Rgb, ShareRange
 
@@ -30,18 +31,13 @@ class RandomErasing(Op):
     scale: ShareRange = (0.02, 0.33)
     ratio: PositiveRange = (0.3, 3.3)
     value: Rgb = (0.0, 0.0, 0.0)
-    draws = 22
+    draws = DRAWS
     identity = {"area": 0.0, "ratio": 1.0, "place": 0.0}
     after_normalize = True
 
     def sample(self, u: Floats) -> dict[str, NDArray[Any]]:
         """Area and aspect of ten tries (B, 10), and where it lies (B, 2), 0 to 1 of the room."""
-        low, high = np.log(self.ratio)
-        return {
-            "area": between(u[:, 0:10], self.scale),
-            "ratio": np.exp(between(u[:, 10:20], (low, high))),
-            "place": u[:, 20:22],
-        }
+        return draw_rectangles(u, self.scale, self.ratio)
 
     def lower(self, params: Params, size: NDArray[np.int64]) -> Kernel:
         """A half-open rectangle of whole pixels; an empty one where nothing is erased."""

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, BeforeValidator
 
 from augpipe.errors import PlanError
-from augpipe.ops.base import Op, between, first_fit, register
+from augpipe.ops.base import Op, between, register
+from augpipe.ops.rectangle import DRAWS, draw_rectangles, first_fit
 from augpipe.plan import Border, BorderMode, Floats, Interpolation, Params, Warp
 from augpipe.schema import (
     Color,
@@ -138,16 +139,11 @@ class RandomResizedCrop(Op):
     scale: ShareRange = (0.08, 1.0)
     ratio: PositiveRange = (3 / 4, 4 / 3)
     interpolation: Interpolation = "bilinear"
-    draws = 22
+    draws = DRAWS
 
     def sample(self, u: Floats) -> dict[str, NDArray[Any]]:
         """Area and aspect of ten tries (B, 10); where the crop lies (B, 2), 0 to 1 of the room."""
-        low, high = np.log(self.ratio)
-        return {
-            "area": between(u[:, 0:10], self.scale),
-            "ratio": np.exp(between(u[:, 10:20], (low, high))),
-            "place": u[:, 20:22],
-        }
+        return draw_rectangles(u, self.scale, self.ratio)
 
     def lower(self, params: Params, size: NDArray[np.int64]) -> Warp:
         """A crop at whole pixels, scaled to `size`."""
