@@ -2,6 +2,7 @@
 
     Warp     where each output pixel comes from     one matrix, one resampling
     Recolor  which colour each pixel becomes        one matrix over (rgb, mean rgb, 1), one pass
+    Lookup   which level each channel's level gets  one table of 256 for each channel, one pass
     Kernel   anything else, by name                 one pass, never fused
 
 A plan covers a batch: every array in a step has one entry for each of B rows. Fusion is the
@@ -93,6 +94,22 @@ class Recolor:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Lookup:
+    """Map each channel's levels through a table.
+
+    Attributes:
+        table: (B, 3, 256) uint8.
+        ops: the slots of the ops that this step carries out.
+    """
+
+    table: NDArray[np.uint8]
+    ops: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return "one table for each channel"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Kernel:
     """Anything else: a pass that an executor knows by name.
 
@@ -112,10 +129,12 @@ class Kernel:
         return self.name.replace("_", " ")
 
 
-Step = Warp | Recolor | Kernel
+Step = Warp | Recolor | Lookup | Kernel
 
 # The (3, 7) colour map that changes nothing.
 IDENTITY_RECOLOR = np.hstack([np.eye(3), np.zeros((3, 4))])
+
+_OFF_DIAGONAL = np.hstack([1 - np.eye(3), np.ones((3, 3))])
 
 
 def fuse(a: Step, b: Step) -> Step | None:
@@ -128,6 +147,8 @@ def fuse(a: Step, b: Step) -> Step | None:
         return Warp(a.matrix @ b.matrix, b.size, interpolation, border, ops)
     if isinstance(a, Recolor) and isinstance(b, Recolor):
         return Recolor(compose_recolor(a.matrix, b.matrix), ops)
+    if (first := _as_table(a)) is not None and (second := _as_table(b)) is not None:
+        return Lookup(np.take_along_axis(second, first.astype(np.intp), axis=2), ops)
     return None
 
 
@@ -138,8 +159,10 @@ def why_apart(a: Step, b: Step) -> str | None:
         return f"{kernel} is a pass of its own"
     if isinstance(a, Warp) and isinstance(b, Warp):
         return _warps_apart(a, b)
-    if type(a) is not type(b):
+    if isinstance(a, Warp) or isinstance(b, Warp):
         return "one moves pixels, the other changes their colour"
+    if type(a) is not type(b) and (_as_table(a) is None or _as_table(b) is None):
+        return "a table cannot hold a matrix that mixes channels, or needs the mean"
     return None
 
 
@@ -149,6 +172,17 @@ def _warps_apart(a: Warp, b: Warp) -> str | None:
         if ours and theirs and ours != theirs:
             return f"different {what}: {ours}, then {theirs}"
     return None
+
+
+def _as_table(step: Step) -> NDArray[np.uint8] | None:
+    """(B, 3, 256): the step as a table, if each channel's result depends on its level alone."""
+    if isinstance(step, Lookup):
+        return step.table
+    if not isinstance(step, Recolor) or (step.matrix[:, :, :6] * _OFF_DIAGONAL).any():
+        return None
+    gain = np.einsum("bcc->bc", step.matrix[:, :, :3])[:, :, None]
+    levels = gain * np.arange(256) + 255 * step.matrix[:, :, 6:]
+    return np.asarray(levels.round().clip(0, 255), np.uint8)
 
 
 def compose_recolor(first: Floats, second: Floats) -> Floats:

@@ -1,17 +1,13 @@
-"""One picture or mask through one warp, with OpenCV: crop, shrink or sample (see `execute.warp`)."""
+"""One picture or mask through one warp, with OpenCV: crop, shrink, sample (`execute.warp`)."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from augpipe.execute import warp
+from augpipe.execute.cv2_types import Image
 from augpipe.plan import Border, Floats, Interpolation, shrink_factors
-
-Image = NDArray[Any]
 
 _BORDERS = {
     "constant": cv2.BORDER_CONSTANT,
