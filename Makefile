@@ -15,7 +15,7 @@ $(VENV)/installed: pyproject.toml
 	  || { echo "augpipe needs Python 3.11 or newer; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
 	@echo 'making $(VENV): this takes a minute or two, most of it torch'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[albumentations,imgaug]'
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed

@@ -166,7 +166,10 @@ def _polygons(field: Field) -> list[list[float]]:
 
 
 def _keypoints(joints: Points, in_front: list[Field]) -> dict[str, Any]:
-    """COCO's x, y, visibility: 2 seen, 1 hidden behind something, 0 (and no place) outside."""
+    """COCO's x, y, visibility: 2 seen, 1 hidden behind something, 0 (and no place) outside.
+
+    COCO counts pixels in keypoints: the centre of the first is 0, not 0.5.
+    """
     height, width = SCENE_SIZE
     flat: list[float] = []
     for x, y in joints:
@@ -174,7 +177,7 @@ def _keypoints(joints: Points, in_front: list[Field]) -> dict[str, Any]:
             flat += [0, 0, 0]
             continue
         hidden = any(field[int(y), int(x)] < 0 for field in in_front)
-        flat += [round(float(x), 2), round(float(y), 2), 1 if hidden else 2]
+        flat += [round(float(x) - 0.5, 2), round(float(y) - 0.5, 2), 1 if hidden else 2]
     return {"keypoints": flat, "num_keypoints": sum(seen > 0 for seen in flat[2::3])}
 
 

@@ -6,6 +6,7 @@ import pytest
 
 import executors
 import pictures
+from cases import CPU_ONLY
 
 pytest_plugins = ["cli_runner"]
 
@@ -25,4 +26,7 @@ def noise() -> pictures.Picture:
 @pytest.fixture(params=list(executors.EXECUTORS))
 def execute(request: pytest.FixtureRequest) -> executors.Executor:
     """Each executor in turn: (plan of B rows, one picture) -> B pictures."""
+    op = getattr(request.node, "callspec", None) and request.node.callspec.params.get("name")
+    if request.param == "torch" and op in CPU_ONLY:
+        pytest.skip(f"torch has no {op}: {CPU_ONLY[op]}")
     return executors.EXECUTORS[request.param]

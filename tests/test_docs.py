@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from augpipe import Recipe, list_ops
+from augpipe import Pipeline, Recipe, list_ops
 from augpipe.recipe import PARTS
 
 ROOT = Path(__file__).parents[1]
@@ -53,11 +53,16 @@ def test_the_code_on_the_pages_runs(code):
 
 
 def test_the_recipe_on_the_page_is_one(tmp_path):
-    (text,) = blocks(ROOT / "docs" / "recipes.md", "yaml")
+    text = blocks(ROOT / "docs" / "recipes.md", "yaml")[0]
     (tmp_path / "recipe.yaml").write_text(text)
     recipe = Recipe.load(tmp_path / "recipe.yaml")
     assert recipe.train is not None
     assert all(len(recipe.ops(part)) for part in PARTS)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_the_lists_of_ops_on_the_page_are_pipelines(number):
+    assert len(Pipeline.from_yaml(blocks(ROOT / "docs" / "recipes.md", "yaml")[number])) >= 3
 
 
 def test_the_commands_on_the_pages_take_these_flags(augpipe):

@@ -6,9 +6,12 @@ batch size, the ranks, the device, or interruptions.
 
 from augpipe.api import build_loader
 from augpipe.data.arrays import ArrayDataset
+from augpipe.data.coco import CocoDataset
 from augpipe.data.folder import FolderDataset
 from augpipe.data.sample import Sample
 from augpipe.data.table import TableDataset
+from augpipe.data.voc import VocDataset
+from augpipe.data.yolo import YoloDataset
 from augpipe.errors import AugpipeError
 from augpipe.loader.batch import Batch
 from augpipe.loader.loader import Loader
@@ -22,6 +25,7 @@ __all__ = [
     "ArrayDataset",
     "AugpipeError",
     "Batch",
+    "CocoDataset",
     "FolderDataset",
     "Loader",
     "Op",
@@ -29,6 +33,8 @@ __all__ = [
     "Recipe",
     "Sample",
     "TableDataset",
+    "VocDataset",
+    "YoloDataset",
     "build_loader",
     "list_ops",
     "register",

@@ -13,7 +13,8 @@ from augpipe.data.open import open_dataset
 from augpipe.errors import RecipeError
 from augpipe.loader.config import LoaderConfig, OnError
 from augpipe.loader.loader import Loader
-from augpipe.pipeline import OpLike, Pipeline
+from augpipe.ops.base import OpLike
+from augpipe.pipeline import Pipeline
 from augpipe.recipe import load_pipeline
 from augpipe.schema import check
 

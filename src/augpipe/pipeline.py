@@ -18,11 +18,9 @@ from augpipe.data.sample import Decoded, Sample
 from augpipe.data.targets import read_targets
 from augpipe.errors import DataError, RecipeError, within
 from augpipe.execute import cv2_image
-from augpipe.ops.base import Op, make_op
+from augpipe.ops.base import Op, OpLike, make_op
 from augpipe.plan import Plan, Step, chain, fold
 from augpipe.rng import uniforms
-
-OpLike = Op | str | Mapping[str, Any]
 
 
 class Pipeline:
@@ -175,7 +173,16 @@ class Pipeline:
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
     def to_yaml(self) -> str:
-        """The pipeline as YAML; `from_yaml` reads it back."""
+        """The pipeline as YAML; `from_yaml` reads it back.
+
+        Raises:
+            RecipeError: an op was made from an object, which has no spelling in YAML.
+        """
+        for op in (*self, *(self.batch or ())):
+            if not op.has_spelling:
+                raise RecipeError(
+                    f"{op.title()} was made from an object; write its name and parameters instead"
+                )
         return str(yaml.safe_dump(self.spec(), sort_keys=False))
 
     @classmethod
@@ -228,21 +235,20 @@ def _slots(ops: tuple[Op, ...]) -> tuple[str, ...]:
     seen: Counter[str] = Counter()
     slots = []
     for op in ops:
-        slots.append(f"{op.name()}#{seen[op.name()]}")
-        seen[op.name()] += 1
+        slots.append(f"{op.title()}#{seen[op.title()]}")
+        seen[op.title()] += 1
     return tuple(slots)
 
 
 def _check_order(ops: tuple[Op, ...]) -> None:
-    names = [op.name() for op in ops]
-    if "normalize" not in names:
-        return
-    for op in ops[names.index("normalize") + 1 :]:
-        if not op.after_normalize:
+    last: Op | None = None
+    for op in ops:
+        if last and not op.after_normalize:
             raise RecipeError(
-                f"{op.name()} comes after normalize and cannot act on normalised pixels; "
-                "move normalize behind it"
+                f"{op.title()} comes after {last.title()} and cannot act on normalised pixels; "
+                f"move {last.title()} behind it"
             )
+        last = op if op.ends_in_float else last
 
 
 def _at_percentile(percentile: float, rows: int, draws: int) -> NDArray[np.float64]:

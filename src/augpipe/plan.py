@@ -199,6 +199,11 @@ def needs_mean(step: Recolor) -> NDArray[np.bool_]:
     return np.asarray(np.any(step.matrix[:, :, 3:6] != 0, axis=(1, 2)))
 
 
+def moves_pixels(step: Step) -> bool:
+    """Whether boxes, masks and keypoints have to follow the step."""
+    return step.moves if isinstance(step, Kernel) else isinstance(step, Warp)
+
+
 def fold(steps: Iterable[Step]) -> tuple[Step, ...]:
     """Merge each step into the one before it, where the two are one."""
 

@@ -17,7 +17,8 @@ from pydantic import BeforeValidator, Field
 from augpipe.errors import RecipeError, suggest, within
 from augpipe.loader.config import LoaderConfig
 from augpipe.ops import Normalize, make_op
-from augpipe.pipeline import OpLike, Pipeline
+from augpipe.ops.base import OpLike
+from augpipe.pipeline import Pipeline
 from augpipe.schema import Settings, check
 from augpipe.train.config import TrainConfig
 

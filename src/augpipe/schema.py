@@ -124,7 +124,8 @@ def _members(annotation: Any) -> list[type[BaseModel]]:
     return [part for part in parts if isinstance(part, type) and issubclass(part, BaseModel)]
 
 
-def _ordered(value: tuple[float, float]) -> tuple[float, float]:
+def ordered(value: tuple[float, float]) -> tuple[float, float]:
+    """Check that a range does not run backwards."""
     if value[0] > value[1]:
         raise ValueError("the range should be written as [low, high]")
     return value
@@ -160,9 +161,9 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Side = Annotated[int, Field(ge=1, le=2**14)]
 Color = Annotated[tuple[Level, Level, Level], BeforeValidator(_three)]
 Rgb = Annotated[tuple[float, float, float], BeforeValidator(_three)]
-Range = Annotated[tuple[float, float], AfterValidator(_ordered)]
-PositiveRange = Annotated[tuple[Positive, Positive], AfterValidator(_ordered)]
-ShareRange = Annotated[tuple[_Share, _Share], AfterValidator(_ordered)]
-NonNegativeRange = Annotated[tuple[NonNegative, NonNegative], AfterValidator(_ordered)]
+Range = Annotated[tuple[float, float], AfterValidator(ordered)]
+PositiveRange = Annotated[tuple[Positive, Positive], AfterValidator(ordered)]
+ShareRange = Annotated[tuple[_Share, _Share], AfterValidator(ordered)]
+NonNegativeRange = Annotated[tuple[NonNegative, NonNegative], AfterValidator(ordered)]
 SymmetricRange = Annotated[Range, _around(0.0)]
 FactorRange = Annotated[NonNegativeRange, _around(1.0, floor=0.0)]

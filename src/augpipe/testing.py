@@ -13,7 +13,8 @@ from augpipe.data.sample import Decoded, Targets
 from augpipe.execute import cv2_image, torch_batch
 from augpipe.loader.batch import Batch
 from augpipe.loader.loader import Loader
-from augpipe.pipeline import OpLike, Pipeline
+from augpipe.ops.base import OpLike
+from augpipe.pipeline import Pipeline
 
 
 def assert_resumes_everywhere(make_loader: Callable[[], Loader], epochs: int = 1) -> None:

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -5,12 +7,16 @@ from torch.utils.data import IterableDataset, Subset, TensorDataset
 from torchvision import datasets as vision
 
 from augpipe.data.arrays import ArrayDataset
+from augpipe.data.coco import CocoDataset
 from augpipe.data.folder import FolderDataset
 from augpipe.data.mapped import MappedDataset
 from augpipe.data.open import open_dataset
 from augpipe.data.table import TableDataset
+from augpipe.data.voc import VocDataset
+from augpipe.data.yolo import YoloDataset
 from augpipe.errors import DataError
 
+SAMPLES = Path(__file__).parents[2] / "samples"
 IMAGES = np.zeros((3, 4, 5, 3), np.uint8)
 
 
@@ -27,6 +33,7 @@ def test_each_kind_of_data_has_its_dataset(class_folders, table):
         (str(class_folders), FolderDataset),
         ({"path": class_folders}, FolderDataset),
         (table, TableDataset),
+        (SAMPLES / "scenes.json", CocoDataset),
         ({"path": str(table)}, TableDataset),
         (IMAGES, ArrayDataset),
         (torch.from_numpy(IMAGES), ArrayDataset),
@@ -39,6 +46,26 @@ def test_each_kind_of_data_has_its_dataset(class_folders, table):
         dataset = open_dataset(data)
         assert type(dataset) is kind, data
         assert open_dataset(dataset) is dataset
+
+
+def test_folders_are_known_by_what_lies_in_them(tmp_path):
+    file = SAMPLES / "scenes" / "01.jpg"
+    page = "<annotation><size><width>256</width><height>192</height></size></annotation>"
+    for path in ("voc/JPEGImages/1.jpg", "yolo/images/1.jpg"):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_bytes(file.read_bytes())
+    for path, text in [("voc/Annotations/1.xml", page), ("yolo/labels/1.txt", "0 0.5 0.5 1 1")]:
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_text(text)
+    (tmp_path / "yolo" / "data.yaml").write_text("train: images\nnames: [scene]\n")
+    for name, kind in [("voc", VocDataset), ("yolo", YoloDataset), ("yolo/data.yaml", YoloDataset)]:
+        dataset = open_dataset({"path": str(tmp_path / name), "on_invalid": "drop"})
+        assert type(dataset) is kind
+        assert len(dataset) == 1
+    (tmp_path / "yolo" / "data.yaml").unlink()
+    assert type(open_dataset(tmp_path / "yolo")) is YoloDataset
+    with pytest.raises(DataError, match="unknown option 'splits'; did you mean 'split'"):
+        open_dataset({"path": tmp_path / "voc", "splits": "train"})
 
 
 def test_options_reach_the_dataset(class_folders, table):

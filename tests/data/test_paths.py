@@ -2,7 +2,15 @@ import os
 
 import pytest
 
-from augpipe.data.paths import existing, existing_file, existing_folder, read_file, refuse_escape
+from augpipe.data.paths import (
+    existing,
+    existing_file,
+    existing_folder,
+    read_file,
+    read_text,
+    refuse_escape,
+    refuse_outside,
+)
 from augpipe.errors import DataError
 
 
@@ -46,3 +54,22 @@ def test_links_that_leave_the_root_are_refused(tmp_path):
     refuse_escape(root / "link_in", root)
     with pytest.raises(DataError, match="leads out of the image root"):
         refuse_escape(root / "link_out", root)
+
+
+def test_a_path_below_the_root_is_relative_to_it(tmp_path):
+    for path in ("a/b.png", "./a//b.png", "a/c/../b.png"):
+        assert refuse_outside(path, tmp_path) == "a/b.png"
+    assert refuse_outside(f"{tmp_path}/a/b.png", tmp_path) == "a/b.png"
+    assert refuse_outside(str(tmp_path), tmp_path) == "."
+    for path in ("/a/b.png", "..", "a/../../b.png", f"{tmp_path}-2/b.png"):
+        with pytest.raises(DataError, match="give a root that holds all pictures"):
+            refuse_outside(path, tmp_path)
+
+
+def test_text_is_utf8(tmp_path):
+    file = tmp_path / "text"
+    file.write_bytes("\ufeffé".encode())
+    assert read_text(file) == "é"
+    file.write_bytes(b"\xff")
+    with pytest.raises(DataError, match="is not UTF-8"):
+        read_text(file)

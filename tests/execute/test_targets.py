@@ -10,7 +10,7 @@ from augpipe.errors import TargetError
 from augpipe.execute.targets import follow
 from augpipe.ops import find_op
 from augpipe.pipeline import Pipeline
-from augpipe.plan import Kernel, Plan
+from augpipe.plan import Border, Kernel, Plan, Warp
 from cases import CASES
 
 SIZE = (120, 160)
@@ -23,9 +23,24 @@ UPRIGHT = {
     "middle": [{"center_crop": {"size": [90, 124]}}],
     "crop": [{"random_resized_crop": {"size": [64, 80], "scale": [0.7, 1]}}],
     "shift": [{"affine": {"translate": [0.15, 0.15], "scale": [0.7, 1.2]}}],
+    "window": [{"random_crop": {"size": [110, 150], "padding": [4, 0, 9, 20]}}],
+    "pad": [{"pad": {"padding": [5, 0, 30, 7], "fill": 0}}],
+    "letterbox": [{"letterbox": {"size": [150, 150], "fill": 0}}],
+    "canvas": [{"zoom_out": {"p": 1}}],
+    "canvas, resized": [{"zoom_out": {"side_range": [1, 1.6]}}, {"resize": {"size": [100, 140]}}],
+    "longer side": [{"resize": {"size": 100, "side": "longer"}}],
+    "quarter turns": [{"rotate90": {}}],
 }
 TURNED = {
     "rotation": [{"affine": {"degrees": 180}}],
+    "rotate": [{"rotate": {"degrees": 180}}],
+    "shift, scale and rotation": [{"shift_scale_rotate": {"p": 1}}],
+    "perspective": [{"perspective": {"p": 1}}],
+    "perspective in a chain": [
+        {"center_crop": {"size": [110, 150]}},
+        {"perspective": {"distortion_scale": 0.3, "p": 1}},
+        {"rotate": {"degrees": 10}},
+    ],
     "shear": [{"affine": {"shear": [-20, 20, -20, 20]}}],
     "chain": [
         {"horizontal_flip": {"p": 1}},
@@ -175,6 +190,17 @@ def test_boxes_are_clipped_to_the_picture():
     boxes = np.array([[0.0, 0, 160, 120], [50, 40, 130, 80], [30, 20, 50.5, 40.25]])
     sample = run(middle, painted(boxes), 0, boxes=boxes)
     assert sample.boxes.tolist() == [[0, 0, 80, 60], [10, 10, 80, 50], [0, 0, 10.5, 10.25]]
+
+
+def test_a_box_that_reaches_beyond_the_horizon_ends_where_the_picture_does():
+    """In a picture of a plane that tilts away, w is 1 at x = 0 and 0 at x = 80 of the source."""
+    matrix = np.linalg.inv(np.array([[1, 0, 0], [0, 1, 0], [-1 / 80, 0, 1.0]]))
+    step = Warp(matrix[None], np.array([SIZE]), "bilinear", Border(), ops=("tilt#0",))
+    boxes = np.array([[20.0, 10, 40, 20], [40, 0, 120, 40], [90, 0, 120, 40]])
+    targets = run([], painted(boxes), 0, boxes=boxes, labels=np.arange(3)).targets
+    moved = follow(targets, Plan(np.array([SIZE]), (step,)), 0)
+    assert np.allclose(moved.boxes, [[80 / 3, 40 / 3, 80, 40], [80, 0, 160, 120]])
+    assert moved.box_labels.tolist() == [0, 1]
 
 
 def test_what_left_the_picture_is_dropped_together():

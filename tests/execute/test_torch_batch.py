@@ -10,7 +10,7 @@ from augpipe.errors import PlanError
 from augpipe.execute import torch_batch
 from augpipe.pipeline import Pipeline
 from augpipe.plan import Kernel, Plan
-from cases import EVERY_CASE, single
+from cases import CASES, CPU_ONLY, EVERY_CASE, single
 from pictures import noise, photo
 
 SIZE = (75, 100)
@@ -26,7 +26,9 @@ def batch(*pictures: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
 
 
-@pytest.mark.parametrize(("name", "parameters"), EVERY_CASE)
+@pytest.mark.parametrize(
+    ("name", "parameters"), [case for case in EVERY_CASE if case.values[0] not in CPU_ONLY]
+)
 def test_a_row_does_not_depend_on_its_batch(name, parameters):
     pictures = [photo(), noise(), photo()[::-1], noise()[:, ::-1]]
     pipeline = single(name, parameters)
@@ -34,6 +36,14 @@ def test_a_row_does_not_depend_on_its_batch(name, parameters):
     for row, picture in enumerate(pictures):
         alone = torch_batch.run(pipeline.plan(SIZE, index=row), batch(picture))[0]
         assert torch.equal(whole[row], alone)
+
+
+@pytest.mark.parametrize("name", CPU_ONLY)
+def test_an_op_for_one_picture_at_a_time_is_refused(name):
+    plan = single(name, CASES[name].typical).plan(SIZE)
+    kernel = next(step.name for step in plan.steps if step.name not in torch_batch.KERNELS)
+    with pytest.raises(PlanError, match=f"{name}#0: torch has no kernel '{kernel}'"):
+        torch_batch.run(plan, batch(noise()))
 
 
 def test_the_batch_is_never_written_to():

@@ -296,3 +296,42 @@ def test_what_was_read_as_a_view_is_never_written_to(first, noise):
     assert noise.tobytes() == before
     assert not np.array_equal(erased, noise)
     assert erased.flags.c_contiguous
+
+
+@pytest.mark.parametrize(
+    ("matrix", "expected"),
+    [
+        (np.array([[1, 0, -3], [0, 1, -5], [0, 0, 1.0]]), (5, 3, 25, 33)),
+        (np.array([[1, 0, 3], [0, 1, -5], [0, 0, 1.0]]), (5, 0, 25, 27)),
+        (np.array([[0.5, 0, 0], [0, 0.5, -5], [0, 0, 1.0]]), (10, 0, 40, 40)),
+        (np.array([[0, 1, -4], [1, 0, 0], [0, 0, 1.0]]), (4, 0, 34, 20)),
+        (np.array([[1, 0, -0.5], [0, 1, 0], [0, 0, 1.0]]), None),
+        (rotation(30, (40, 40)), None),
+        (np.array([[1, 0, 0], [0, 1, 0], [0.01, 0, 1.0]]), None),
+    ],
+    ids=["inside", "cut off", "magnified", "transposed", "half a pixel", "turned", "perspective"],
+)
+def test_what_the_picture_fills_of_a_wider_frame(matrix, expected):
+    assert warp.as_inset(matrix, (40, 40), (20, 30)) == expected
+
+
+@pytest.mark.parametrize("interpolation", [None, "nearest", "bilinear"])
+@pytest.mark.parametrize("scale", [0.5, 1, 3])
+def test_an_upright_picture_keeps_its_rim_in_a_wider_frame(interpolation, scale, execute):
+    """Nothing of the frame's colour comes in, nothing of the picture's goes out."""
+    matrix = np.array([[scale, 0, -6], [0, scale, -9], [0, 0, 1]])
+    white = np.full((60, 90, 3), 255, np.uint8)
+    border = Border("constant", (1, 2, 3))
+    step = (matrix, (160, 240))
+    framed = execute(plan_of((60, 90), step, interpolation=interpolation, border=border), white)[0]
+    top, left = int(9 / scale), int(6 / scale)
+    expected = np.tile(np.uint8([1, 2, 3]), (160, 240, 1))
+    expected[top : top + int(60 / scale), left : left + int(90 / scale)] = 255
+    assert np.array_equal(framed, expected)
+
+
+def test_a_frame_far_from_the_picture_is_all_fill(execute, noise):
+    away = np.array([[1, 0, -500], [0, 1, 700], [0, 0, 1.0]])
+    border = Border("constant", (1, 2, 3))
+    framed = execute(plan_of(noise.shape[:2], (away, (20, 30)), border=border), noise)[0]
+    assert np.array_equal(framed, np.tile(np.uint8([1, 2, 3]), (20, 30, 1)))

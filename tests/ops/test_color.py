@@ -50,6 +50,71 @@ def test_jitter_equals_torchvision(hue, largest, execute, photo):
         assert distance(ours, jittered(muted, drawn)).max() < largest
 
 
+# torchvision's weights of grey sum to 0.9999, so its mean is 0.02 levels darker.
+FACTORS = {
+    "brightness": (F.adjust_brightness, ROUNDING),
+    "contrast": (F.adjust_contrast, ROUNDING + 0.03),
+    "saturation": (F.adjust_saturation, MATRIX_ROUNDING + 0.05),
+}
+
+
+@pytest.mark.parametrize("name", FACTORS)
+def test_one_factor_equals_torchvision(name, execute, noise):
+    function, largest = FACTORS[name]
+    plan = single(name, {"factor": [0, 2]}).plan(noise.shape[:2], index=ROWS)
+    pixels = torch.from_numpy(noise).permute(2, 0, 1).double() / 255
+    for row, ours in enumerate(execute(plan, noise)):
+        (drawn,) = plan.params(row)
+        theirs = 255 * function(pixels, drawn["factor"]).permute(1, 2, 0).numpy()
+        assert distance(ours, theirs).max() < largest
+
+
+@pytest.mark.parametrize("shift", [-0.5, -0.3, 0.01, 0.25, 0.5])
+def test_hue_equals_torchvision(shift, execute, noise):
+    plan = single("hue", {"shift": [shift, shift]}).plan(noise.shape[:2])
+    pixels = torch.from_numpy(noise).permute(2, 0, 1).double() / 255
+    theirs = 255 * F.adjust_hue(pixels, shift).permute(1, 2, 0).numpy()
+    assert distance(execute(plan, noise)[0], theirs).max() < ROUNDING
+
+
+@pytest.mark.parametrize("name", ["brightness", "contrast", "saturation", "hue"])
+def test_one_op_equals_the_jitter_of_it_alone(name, execute, noise):
+    field = "shift" if name == "hue" else "factor"
+    alone = single(name, {field: [0.3, 0.3]}).plan(noise.shape[:2])
+    jitter = single("color_jitter", {name: [0.3, 0.3]}).plan(noise.shape[:2])
+    assert np.array_equal(execute(alone, noise), execute(jitter, noise))
+
+
+def test_half_a_turn_there_and_half_a_turn_on_is_where_it_began(execute, photo):
+    half = single("hue", {"shift": [0.5, 0.5]}).plan(photo.shape[:2])
+    assert distance(execute(half, execute(half, photo)[0])[0], photo).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "expected"),
+    [
+        ("brightness", {"factor": [0, 0]}, 0),
+        ("brightness", {"factor": [300, 300]}, 255),
+        ("saturation", {"factor": [9, 9]}, None),
+        ("contrast", {"factor": [50, 50]}, None),
+    ],
+)
+def test_levels_never_wrap(name, parameters, expected, execute):
+    greys = np.arange(1, 255, dtype=np.uint8).repeat(3).reshape(1, 254, 3)
+    out = execute(single(name, parameters).plan((1, 254)), greys)[0]
+    if expected is not None:
+        assert (out == expected).all()
+    assert (np.diff(out[0].astype(int), axis=0) >= 0).all()
+
+
+@pytest.mark.parametrize(
+    "case", [("hue", {"shift": 0.5}), ("saturation", {"factor": [0, 9]})], ids=lambda case: case[0]
+)
+def test_white_and_grey_stay_what_they_are(case, execute):
+    greys = np.arange(256, dtype=np.uint8).repeat(3).reshape(16, 16, 3)
+    assert (execute(single(*case).plan((16, 16), index=ROWS), greys) == greys).all()
+
+
 def test_jitter_without_hue_is_one_matrix():
     plan = single("color_jitter", {"brightness": 0.4, "contrast": 0.4}).plan((8, 8), index=ROWS)
     assert [type(step) for step in plan.steps] == [Recolor]

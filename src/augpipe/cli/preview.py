@@ -26,7 +26,7 @@ from augpipe.cli.sheet import Line, draw_sheet
 from augpipe.data.sample import Sample
 from augpipe.errors import RecipeError
 from augpipe.loader.loader import Loader
-from augpipe.ops import Normalize
+from augpipe.ops import Normalize, ToFloat
 
 Column = tuple[str, Callable[[int], Sample]]
 
@@ -101,6 +101,6 @@ def _displayable(image: NDArray[np.uint8], loader: Loader) -> NDArray[np.uint8]:
     if image.dtype == np.uint8:
         return image
     ops = [*loader.pipeline, *(loader.pipeline.batch or ())]
-    normalize = next(op for op in ops if isinstance(op, Normalize))
+    normalize = next(op for op in ops if isinstance(op, Normalize | ToFloat))
     pixels = 255 * (image * np.array(normalize.std) + np.array(normalize.mean))
     return np.asarray(pixels.round().clip(0, 255), np.uint8)

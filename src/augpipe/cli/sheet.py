@@ -131,7 +131,8 @@ def _draw_targets(
         draw.text((box[0] * scale + 4, box[1] * scale + 2), name, color, _font(11, bold=True))
     points = targets.keypoints if targets.keypoints is not None else np.zeros((0, 0, 2))
     for number, person in enumerate(points):
-        for x, y in (person[:, :2] * scale).tolist():
+        known = person[:, 2] > 0 if person.shape[1] == 3 else np.ones(len(person), bool)
+        for x, y in (person[known, :2] * scale).tolist():
             draw.ellipse((x - 2, y - 2, x + 2, y + 2), fill=_color(number), outline=_PAPER)
 
 

@@ -12,11 +12,14 @@ import torch
 from torch.utils.data import IterableDataset
 
 from augpipe.data.arrays import ArrayDataset, is_array_inside
+from augpipe.data.coco import CocoDataset
 from augpipe.data.dataset import ImageDataset
 from augpipe.data.folder import FolderDataset
 from augpipe.data.mapped import MappedDataset
 from augpipe.data.paths import existing
 from augpipe.data.table import TableDataset
+from augpipe.data.voc import VocDataset
+from augpipe.data.yolo import YoloDataset
 from augpipe.errors import DataError, suggest
 
 _BY_SUFFIX: dict[str, Callable[..., ImageDataset]] = {
@@ -24,6 +27,9 @@ _BY_SUFFIX: dict[str, Callable[..., ImageDataset]] = {
     ".tsv": TableDataset,
     ".parquet": TableDataset,
     ".pq": TableDataset,
+    ".json": CocoDataset,
+    ".yaml": YoloDataset,
+    ".yml": YoloDataset,
 }
 
 
@@ -31,9 +37,11 @@ def open_dataset(data: Any) -> ImageDataset:
     """Make a dataset of `data`.
 
     Args:
-        data: a folder of class folders; a .csv, .tsv or .parquet file; a dictionary of such a
-            `path` and keyword options of its dataset, as recipes spell it (with `table` for
-            `path` where `path` is to name the column of paths); an array of images or a pair of
+        data: a folder of class folders, of Pascal VOC (Annotations/ and JPEGImages/) or of YOLO
+            (data.yaml, or images/ and labels/); a .csv, .tsv or .parquet file, COCO's .json or
+            YOLO's .yaml; a dictionary of such a `path` and keyword options of its dataset, as
+            recipes spell it (with `table` for `path` where `path` is to name the column of paths);
+            an array of images or a pair of
             images and labels; a torchvision dataset; any other map-style dataset; or an
             `ImageDataset`, which is returned as it is.
 
@@ -55,10 +63,10 @@ def open_dataset(data: Any) -> ImageDataset:
 
 def _open_path(path: str | Path, options: Mapping[str, Any]) -> ImageDataset:
     path = existing(path)
-    kind = FolderDataset if path.is_dir() else _BY_SUFFIX.get(path.suffix.lower())
+    kind = _kind_of_folder(path) if path.is_dir() else _BY_SUFFIX.get(path.suffix.lower())
     if kind is None:
         raise DataError(
-            f"{path} is no dataset by its suffix; expected a folder of class folders, or a file "
+            f"{path} is no dataset by its suffix; expected a folder, or a file "
             f"ending in {', '.join(_BY_SUFFIX)}"
         )
     known = list(inspect.signature(kind).parameters)[1:]
@@ -66,6 +74,16 @@ def _open_path(path: str | Path, options: Mapping[str, Any]) -> ImageDataset:
         if option not in known:
             raise DataError(f"{path}: unknown option {option!r}; {suggest(str(option), known)}")
     return kind(path, **options)
+
+
+def _kind_of_folder(folder: Path) -> Callable[..., ImageDataset]:
+    """By what lies in it: folders named as Pascal VOC's and YOLO's are, or else classes."""
+    names = {entry.name for entry in folder.iterdir()}
+    if {"Annotations", "JPEGImages"} <= names:
+        return VocDataset
+    if "data.yaml" in names or {"images", "labels"} <= names:
+        return YoloDataset
+    return FolderDataset
 
 
 def _open_mapping(data: Mapping[str, Any]) -> ImageDataset:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import posixpath
 import stat
 from pathlib import Path
 
@@ -68,6 +69,40 @@ def read_file(path: Path) -> bytes:
         raise DataError(f"no such file: {path}") from error
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}: {path}") from error
+
+
+def read_text(path: Path) -> str:
+    """All text of a UTF-8 file.
+
+    Raises:
+        DataError: as `read_file`, or it is not UTF-8.
+    """
+    try:
+        return read_file(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 text: {error}") from error
+
+
+def refuse_outside(path: str, root: Path) -> str:
+    """A path below `root` relative to it, in its simplest spelling.
+
+    Args:
+        path: as somebody wrote it, relative to `root` or absolute.
+        root: the folder that it may not leave. (Symbolic links: `refuse_escape`.)
+
+    Raises:
+        DataError: it leaves the root.
+    """
+    below = f"{path}/"
+    for base in (root.absolute(), root.resolve()):
+        below = below.removeprefix(f"{base.as_posix().rstrip('/')}/")
+    simple = posixpath.normpath(below)
+    if f"{simple}/".startswith(("/", "../")):
+        raise DataError(
+            f"{path} lies outside the image root {root}; give a root that holds all pictures, "
+            "and paths relative to it"
+        )
+    return simple
 
 
 def refuse_escape(path: Path, root: Path) -> None:

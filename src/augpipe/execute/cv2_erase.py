@@ -3,18 +3,52 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from augpipe.execute.cv2_types import Image, Kernels, Values
+from augpipe.execute.cv2_noise import field
+from augpipe.execute.cv2_types import Image, Kernels, Values, fitting
+from augpipe.execute.field import normal_quantiles, to_index, to_level
+
+# All kernels copy first: the picture may be a view of the dataset's own memory.
 
 
 def _erase(image: Image, values: Values) -> Image:
-    left, top, right, bottom = values["box"]
-    if left == right or top == bottom:
+    boxes = _not_empty(values["boxes"])
+    if not boxes:
         return image
-    image = image.copy()  # the picture may be a view of the dataset's own memory
-    value = values["value"]
-    image[top:bottom, left:right] = value.round().clip(0, 255) if image.dtype == np.uint8 else value
+    image, color = image.copy(), fitting(values["value"], image)
+    for left, top, right, bottom in boxes:
+        image[top:bottom, left:right] = color
     return image
 
 
-KERNELS: Kernels = {"erase": _erase}
+def _erase_random(image: Image, values: Values) -> Image:
+    boxes = _not_empty(values["boxes"])
+    if not boxes:
+        return image
+    image = image.copy()
+    for left, top, right, bottom in boxes:
+        words = field((left, top, right, bottom), image.shape[1], values["seed"])
+        normalized = image.dtype != np.uint8
+        content = normal_quantiles()[to_index(words)] if normalized else to_level(words)
+        image[top:bottom, left:right] = content
+    return image
+
+
+def _not_empty(boxes: NDArray[np.int64]) -> list[list[int]]:
+    return [box for box in boxes.tolist() if box[0] < box[2] and box[1] < box[3]]
+
+
+def _erase_grid(image: Image, values: Values) -> Image:
+    if values["hole"] == 0:
+        return image
+    rows, columns = (
+        np.flatnonzero((np.arange(extent) - offset) % values["unit"] < values["hole"])
+        for extent, offset in zip(image.shape[:2], values["offset"], strict=True)
+    )
+    image, color = image.copy(), fitting(values["value"], image)
+    image[np.ix_(rows, columns)] = color
+    return image
+
+
+KERNELS: Kernels = {"erase": _erase, "erase_grid": _erase_grid, "erase_random": _erase_random}

@@ -15,4 +15,44 @@ def _gaussian_blur(image: Image, values: Values) -> Image:
     return np.asarray(cv2.sepFilter2D(image, -1, taps, taps, borderType=cv2.BORDER_REFLECT_101))
 
 
-KERNELS: Kernels = {"gaussian_blur": _gaussian_blur}
+def _convolve(image: Image, values: Values) -> Image:
+    taps = values["taps"]
+    centre = len(taps) // 2
+    reach = int(np.abs(np.argwhere(taps) - centre).max())
+    if reach == 0:
+        return image
+    inner = slice(centre - reach, centre + reach + 1)
+    taps = np.ascontiguousarray(taps[inner, inner])
+    return np.asarray(cv2.filter2D(image, -1, taps, borderType=cv2.BORDER_REFLECT_101))
+
+
+def _median_blur(image: Image, values: Values) -> Image:
+    side = int(values["kernel_px"])
+    return image if side == 1 else np.asarray(cv2.medianBlur(image, side))
+
+
+def _downscale(image: Image, values: Values) -> Image:
+    size = image.shape[:2]
+    if tuple(values["small"]) == size:
+        return image
+    small = cv2.resize(
+        image.astype(np.float32), values["small"][::-1].tolist(), interpolation=cv2.INTER_AREA
+    )
+    if values["smooth"]:
+        large = cv2.resize(small, size[::-1], interpolation=cv2.INTER_LINEAR)
+    else:
+        # By hand, as OpenCV places the middle between two pixels now here, now there.
+        rows, columns = (
+            (2 * np.arange(extent) + 1) * side // (2 * extent)
+            for extent, side in zip(size, small.shape, strict=False)
+        )
+        large = small[np.ix_(rows, columns)]
+    return np.asarray(large.round().clip(0, 255), np.uint8)
+
+
+KERNELS: Kernels = {
+    "convolve": _convolve,
+    "downscale": _downscale,
+    "gaussian_blur": _gaussian_blur,
+    "median_blur": _median_blur,
+}

@@ -9,13 +9,21 @@ import numpy as np
 
 from augpipe.data.sample import Decoded, Sample, Targets
 from augpipe.errors import PlanError, suggest, within
-from augpipe.execute import cv2_color, cv2_erase, cv2_filter
+from augpipe.execute import cv2_color, cv2_erase, cv2_filter, cv2_foreign, cv2_histogram, cv2_noise
 from augpipe.execute.cv2_types import Image, Kernels
 from augpipe.execute.cv2_warp import sample
 from augpipe.execute.targets import follow
 from augpipe.plan import Floats, Lookup, Plan, Recolor, Step, Warp, fuse
 
-KERNELS: Kernels = {**cv2_color.KERNELS, **cv2_erase.KERNELS, **cv2_filter.KERNELS}
+KERNELS: Kernels = {
+    **cv2_color.KERNELS,
+    **cv2_erase.KERNELS,
+    **cv2_filter.KERNELS,
+    **cv2_foreign.KERNELS,
+    **cv2_histogram.KERNELS,
+    **cv2_noise.KERNELS,
+    "barrier": lambda image, _: image,
+}
 
 
 def run(plan: Plan, row: int, decoded: Decoded, targets: Targets) -> Sample:

@@ -29,6 +29,10 @@ def sample(
     if crop and crop.size == out:
         return crop.take(image)
     outside = border if border and warp.leaves(matrix, out, image.shape[:2]) else None
+    if outside and outside.mode == "constant":
+        inset = warp.as_inset(matrix, out, image.shape[:2])
+        if inset:
+            return _fill_around(image, matrix, out, inset, interpolation, outside)
     if interpolation == "nearest":
         return _interpolate(image, matrix, out, interpolation, outside)
     image, matrix = _shrink(image, matrix, out)
@@ -36,6 +40,29 @@ def sample(
     if crop and _stays_within(crop, out, image.shape[:2]):
         return np.asarray(cv2.resize(crop.take(image), out[::-1], interpolation=cv2.INTER_LINEAR))
     return _interpolate(image, matrix, out, interpolation or "bilinear", outside)
+
+
+def _fill_around(
+    image: Image,
+    matrix: Floats,
+    out: warp.Size,
+    inset: warp.Rectangle,
+    interpolation: Interpolation | None,
+    border: Border,
+) -> Image:
+    """Sample where the picture lies, fill the rest."""
+    top, left, bottom, right = inset
+    if top >= bottom or left >= right:
+        return _framed(image[:1, :1], (out[0], 0, out[1], 0), border)[: out[0], : out[1]]
+    shift = np.array([[1, 0, left], [0, 1, top], [0, 0, 1]])
+    inner = sample(image, matrix @ shift, (bottom - top, right - left), interpolation)
+    return _framed(inner, (top, out[0] - bottom, left, out[1] - right), border)
+
+
+def _framed(inner: Image, beside: tuple[int, int, int, int], border: Border) -> Image:
+    """Wider by `beside`: above, below, left, right."""
+    framed = cv2.copyMakeBorder(inner, *beside, cv2.BORDER_CONSTANT, value=border.fill)
+    return np.asarray(framed)
 
 
 def _stays_within(crop: warp.Crop, out: warp.Size, source: warp.Size) -> bool:
@@ -77,12 +104,22 @@ def _interpolate(
 ) -> Image:
     numbers = warp.to_pixel_numbers(matrix)
     if interpolation == "nearest":
-        numbers[:2, 2] += warp.NEAREST_NUDGE
+        numbers[:2] += warp.NEAREST_NUDGE * numbers[2]
     border = border or Border("replicate")
     flags = _INTERPOLATIONS[interpolation] | cv2.WARP_INVERSE_MAP
     mode = _BORDERS[border.mode]
-    if numbers[2, :2].any():
+    if warp.meets_horizon(matrix, out):
+        x, y = np.moveaxis(_places(numbers, out), -1, 0)
+        how = _INTERPOLATIONS[interpolation]
+        moved = cv2.remap(image, x, y, how, None, mode, border.fill)
+    elif numbers[2, :2].any():
         moved = cv2.warpPerspective(image, numbers, out[::-1], None, flags, mode, border.fill)
     else:
         moved = cv2.warpAffine(image, numbers[:2], out[::-1], None, flags, mode, border.fill)
     return np.asarray(moved)
+
+
+def _places(numbers: Floats, out: warp.Size) -> Image:
+    """(h, w, 2) float32: which pixel number each output pixel shows."""
+    y, x = np.mgrid[0 : out[0], 0 : out[1]]
+    return warp.project(numbers, np.stack([x, y, np.ones_like(x)], axis=-1)).astype(np.float32)

@@ -67,10 +67,28 @@ def _inverse(matrix: Floats) -> Floats:
 def _boxes(boxes: NDArray[np.float64], matrix: Floats, out: warp.Size) -> NDArray[np.float64]:
     x0, y0, x1, y1 = boxes.T
     ones = np.ones_like(x0)
-    corners = np.stack([[x0, y0, ones], [x1, y0, ones], [x1, y1, ones], [x0, y1, ones]])
-    moved = warp.project(_inverse(matrix), np.moveaxis(corners, 1, 2))
-    hull = np.concatenate([moved.min(axis=0), moved.max(axis=0)], axis=1)
+    corners = np.array([[x0, y0, ones], [x1, y0, ones], [x1, y1, ones], [x0, y1, ones]])
+    moved = _before_horizon(np.moveaxis(corners, 1, 2) @ _inverse(matrix).T)
+    hull = np.concatenate(
+        [np.nanmin(moved, axis=0, initial=np.inf), np.nanmax(moved, axis=0, initial=-np.inf)],
+        axis=1,
+    )
     return np.asarray(np.clip(hull, 0, np.array([out[1], out[0]] * 2)))
+
+
+def _before_horizon(corners: Floats) -> Floats:
+    """(8, N, 2): homogeneous (4, N, 3) corners of polygons, and where their edges meet the horizon.
+
+    Not a number is what lies beyond, and where an edge does not meet it.
+    """
+    following = np.roll(corners, -1, axis=0)
+    w, step = corners[..., 2:], following[..., 2:] - corners[..., 2:]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        along = (warp.HORIZON - w) / step
+        meets = np.where((along > 0) & (along < 1), corners + along * (following - corners), np.nan)
+        before = np.where(w >= warp.HORIZON, corners, np.nan)
+    points = np.concatenate([before, meets])
+    return np.asarray(points[..., :2] / points[..., 2:])
 
 
 def _masks(masks: NDArray[Any], matrix: Floats, out: warp.Size) -> NDArray[Any]:

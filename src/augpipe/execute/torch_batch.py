@@ -12,12 +12,27 @@ import torch
 from torch import Tensor
 
 from augpipe.errors import PlanError, suggest, within
-from augpipe.execute import torch_color, torch_erase, torch_filter
+from augpipe.execute import (
+    torch_clahe,
+    torch_color,
+    torch_erase,
+    torch_filter,
+    torch_histogram,
+    torch_noise,
+)
 from augpipe.execute.torch_types import Kernels, like
 from augpipe.execute.torch_warp import run_warp
 from augpipe.plan import Lookup, Plan, Recolor, Step, Warp
 
-KERNELS: Kernels = {**torch_color.KERNELS, **torch_erase.KERNELS, **torch_filter.KERNELS}
+KERNELS: Kernels = {
+    **torch_clahe.KERNELS,
+    **torch_color.KERNELS,
+    **torch_erase.KERNELS,
+    **torch_filter.KERNELS,
+    **torch_histogram.KERNELS,
+    **torch_noise.KERNELS,
+    "barrier": lambda pixels, _: pixels,
+}
 
 
 @torch.no_grad()

@@ -30,7 +30,11 @@ def _accumulate(total: Tensor, matrix: Tensor, colors: Tensor) -> Tensor:
 
 def look_up(step: Lookup, pixels: Tensor) -> Tensor:
     """Apply (B, 3, 256) tables to uint8 pixels; see `plan.Lookup`."""
-    table = torch.from_numpy(step.table).to(pixels.device, non_blocking=True)
+    return take(torch.from_numpy(step.table).to(pixels.device, non_blocking=True), pixels)
+
+
+def take(table: Tensor, pixels: Tensor) -> Tensor:
+    """What the (B, 3, 256) table says for each level."""
     return table.gather(2, pixels.flatten(2).long()).view_as(pixels)
 
 

@@ -2,19 +2,52 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from augpipe.execute.field import normal_quantiles, to_index, to_level
+from augpipe.execute.torch_noise import field
 from augpipe.execute.torch_types import Kernels, Values, like, upload
 
 
 def _erase(pixels: Tensor, values: Values) -> Tensor:
-    left, top, right, bottom = upload(values["box"].T, pixels)[:, :, None, None]
-    y = torch.arange(pixels.shape[2], device=pixels.device)[None, :, None]
-    x = torch.arange(pixels.shape[3], device=pixels.device)[None, None, :]
-    hole = (x >= left) & (x < right) & (y >= top) & (y < bottom)
-    value = upload(values["value"], pixels)[:, :, None, None]
-    return torch.where(hole[:, None], like(pixels, value), pixels)
+    return _fill(pixels, _holes(pixels, values["boxes"]), values["value"])
 
 
-KERNELS: Kernels = {"erase": _erase}
+def _erase_random(pixels: Tensor, values: Values) -> Tensor:
+    words = field(pixels, values["seed"])
+    normalized = pixels.dtype != torch.uint8
+    content = upload(normal_quantiles(), pixels)[to_index(words)] if normalized else to_level(words)
+    holes = _holes(pixels, values["boxes"])
+    return torch.where(holes[:, None], content.to(pixels.dtype), pixels)
+
+
+def _erase_grid(pixels: Tensor, values: Values) -> Tensor:
+    unit, hole, top, left = (
+        upload(value, pixels)[:, None]
+        for value in (values["unit"], values["hole"], *values["offset"].T)
+    )
+    y, x = (torch.arange(extent, device=pixels.device) for extent in pixels.shape[2:])
+    rows, columns = (y - top).remainder(unit) < hole, (x - left).remainder(unit) < hole
+    return _fill(pixels, rows[:, :, None] & columns[:, None], values["value"])
+
+
+def _fill(pixels: Tensor, holes: Tensor, value: NDArray[Any]) -> Tensor:
+    """The (B, H, W) holes in one colour for each row."""
+    color = like(pixels, upload(value, pixels)[:, :, None, None])
+    return torch.where(holes[:, None], color, pixels)
+
+
+def _holes(pixels: Tensor, boxes: NDArray[Any]) -> Tensor:
+    """(B, H, W): whether a pixel lies in any of the row's boxes."""
+    y, x = (torch.arange(extent, device=pixels.device)[:, None] for extent in pixels.shape[2:])
+    left, top, right, bottom = upload(boxes.transpose(2, 0, 1), pixels)[:, :, None]
+    rows, columns = (y >= top) & (y < bottom), (x >= left) & (x < right)
+    # How many boxes cover a pixel: small whole numbers, which add up exactly in any order.
+    return torch.bmm(rows.float(), columns.float().mT) > 0
+
+
+KERNELS: Kernels = {"erase": _erase, "erase_grid": _erase_grid, "erase_random": _erase_random}

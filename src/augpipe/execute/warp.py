@@ -8,7 +8,8 @@
 
 A border shows only where the warp leaves the picture: as long as all corners of the output lie
 inside, what bilinear sampling wants beyond the edge is the edge pixel. So a resize, or an affine
-that drew the identity, never darkens the rim.
+that drew the identity, never darkens the rim. Nor does a picture that stands upright in a wider
+frame, its edges between pixels: only what lies beside it is filled.
 
 Here and in the executors alone, continuous coordinates become pixel numbers: a pixel's centre lies
 at i + 0.5. Everything is decided in float64 on the host, so all executors decide alike.
@@ -31,6 +32,10 @@ _EPSILON = 1e-6
 # Nearest neighbour means the pixel that holds the point. Halving a picture puts every point on a
 # seam between two; this nudge, larger than the executors' rounding, decides for the later one.
 NEAREST_NUDGE = 1e-3
+
+# In perspective, w is 1 where a picture keeps its size, 0 at the horizon, negative beyond it. What
+# lies beyond is shown nowhere: it is put as far off as what lies just before the horizon.
+HORIZON = 1e-4
 
 
 class Crop(NamedTuple):
@@ -80,6 +85,35 @@ def as_crop(matrix: Floats, out: Size, source: Size) -> Crop | None:
     return Crop(top, left, bottom, right, turned, flip_y=down < 0, flip_x=across < 0)
 
 
+class Rectangle(NamedTuple):
+    """Whole pixels, half-open; empty where an end is not beyond its start."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+
+def as_inset(matrix: Floats, out: Size, source: Size) -> Rectangle | None:
+    """Which pixels of the output the picture fills, or None where its edges cut through some.
+
+    Args:
+        matrix: (3, 3), output to input coordinates.
+        out: the output's height and width.
+        source: the input's height and width.
+    """
+    linear = np.abs(matrix[:2, :2])
+    straight, turned = max(linear[0, 1], linear[1, 0]), max(linear[0, 0], linear[1, 1])
+    if min(straight, turned) > _EPSILON or matrix[2, :2].any():
+        return None
+    inverse = np.asarray(np.linalg.inv(matrix), np.float64)
+    corners = project(inverse, corner_points(source))
+    edges = np.concatenate([corners.min(axis=0)[::-1], corners.max(axis=0)[::-1]])
+    if np.abs(edges - edges.round()).max() > _EPSILON:
+        return None
+    return Rectangle(*(int(edge) for edge in edges.round().clip(0, np.tile(out, 2))))
+
+
 def corner_points(size: Size) -> Floats:
     """(4, 3): the corners of a picture as (x, y, 1), clockwise from the top left."""
     height, width = size
@@ -89,7 +123,7 @@ def corner_points(size: Size) -> Floats:
 def project(matrix: Floats, points: Floats) -> Floats:
     """Map (..., 3) points (x, y, 1) through a (3, 3) matrix to (..., 2) points (x, y)."""
     moved = points @ matrix.T
-    return np.asarray(moved[..., :2] / moved[..., 2:])
+    return np.asarray(moved[..., :2] / np.maximum(moved[..., 2:], HORIZON))
 
 
 def leaves(matrix: Floats, out: Size, source: Size) -> bool:
@@ -97,6 +131,11 @@ def leaves(matrix: Floats, out: Size, source: Size) -> bool:
     corners = project(matrix, corner_points(out))
     beyond = corners.max(axis=0) - np.array(source[::-1])
     return bool(corners.min() < -_EPSILON or beyond.max() > _EPSILON)
+
+
+def meets_horizon(matrix: Floats, out: Size) -> bool:
+    """Whether any part of the output lies at the horizon or beyond."""
+    return bool((corner_points(out) @ matrix[2]).min() <= HORIZON)
 
 
 def to_pixel_numbers(matrix: Floats) -> Floats:

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 
 from augpipe.data.dataset import ImageDataset
 from augpipe.data.sample import Sample
-from augpipe.errors import DataError, RecipeError, StateError
+from augpipe.errors import DataError, RecipeError, StateError, TargetError
 from augpipe.execute import torch_batch
 from augpipe.loader.batch import Batch, collate
 from augpipe.loader.config import LoaderConfig
@@ -22,7 +22,7 @@ from augpipe.loader.device import find_device
 from augpipe.loader.fetch import BadRow, Fetched, KeyedDataset
 from augpipe.loader.order import Key, KeySampler
 from augpipe.pipeline import Pipeline
-from augpipe.plan import Plan
+from augpipe.plan import Plan, moves_pixels
 
 STATE_VERSION = 1
 _MAX_WORKERS = 8
@@ -127,6 +127,7 @@ class Loader(DataLoader[Batch]):
         if self.pipeline.batch is None:
             return batch
         plan = self._batch_plan(batch, self.pipeline.batch)
+        _refuse_to_leave_behind(batch, plan)
         return replace(batch, images=torch_batch.run(plan, batch.images))
 
     def _note(self, bad_rows: tuple[BadRow, ...]) -> None:
@@ -211,6 +212,17 @@ class Loader(DataLoader[Batch]):
             epoch=batch.epoch,
             index=batch.index.numpy(),
             repeat=batch.repeat.numpy(),
+        )
+
+
+def _refuse_to_leave_behind(batch: Batch, plan: Plan) -> None:
+    """Ops on whole batches move pixels only: boxes, masks and keypoints would stay behind."""
+    present = [name for name in ("boxes", "masks", "keypoints") if getattr(batch, name) is not None]
+    movers = [step for step in plan.steps if moves_pixels(step)]
+    if present and movers:
+        raise TargetError(
+            f"{' + '.join(movers[0].ops)} moves pixels, and on whole batches {present[0]} do not "
+            "follow; move the op from batch to the ops for each picture"
         )
 
 

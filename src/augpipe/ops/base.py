@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from statistics import NormalDist
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -33,11 +34,13 @@ class Op(Settings, ABC):
             declares a field `p` must name all of them: where `p` misses, they take the place of
             what was drawn. `p` is never control flow.
         after_normalize: whether the op may act on normalised float pixels.
+        ends_in_float: whether pixels are float32 after the op, not uint8.
     """
 
     draws: ClassVar[int] = 0
     identity: ClassVar[Mapping[str, float]] = {}
     after_normalize: ClassVar[bool] = False
+    ends_in_float: ClassVar[bool] = False
 
     @abstractmethod
     def sample(self, u: Floats) -> dict[str, NDArray[Any]]:
@@ -63,10 +66,21 @@ class Op(Settings, ABC):
         """The op's name in recipes: its class name in snake_case."""
         return _snake_case(cls.__name__)
 
+    @property
+    def has_spelling(self) -> bool:
+        """Whether `spec` can be read back."""
+        return True
+
+    def title(self) -> str:
+        """What the op's slot is called after, and what it is called in recipes."""
+        return self.name()
+
     def spec(self) -> dict[str, Any]:
         """The op as a recipe spells it, `{name: {parameter: value}}`, defaults left out."""
         return {self.name(): self.model_dump(mode="json", exclude_defaults=True)}
 
+
+OpLike = Op | str | Mapping[str, Any] | Callable[..., Any]
 
 _registry: dict[str, type[Op]] = {}
 
@@ -80,7 +94,7 @@ def register(op: type[AnyOp]) -> type[AnyOp]:
         RecipeError: the name is taken, or `p` is declared without identities.
     """
     name = op.name()
-    if ("p" in op.model_fields) != bool(op.identity):
+    if op.params is Op.params and ("p" in op.model_fields) != bool(op.identity):
         raise RecipeError(f"{name}: a field `p` and the class attribute `identity` go together")
     if _registry.setdefault(name, op) is not op:
         raise RecipeError(f"op name {name!r} is taken by {_registry[name].__module__}")
@@ -104,14 +118,28 @@ def find_op(name: str) -> type[Op]:
     return op
 
 
-def make_op(spec: Op | str | Mapping[str, Any]) -> Op:
-    """An op from the op itself, its name, or `{name: {parameter: value}}`.
+Adapter = TypeVar("Adapter", bound=Callable[[Any], Op | None])
+
+_adapters: list[Callable[[Any], Op | None]] = []
+
+
+def register_adapter(adapter: Adapter) -> Adapter:
+    """Let `make_op` ask `adapter` for ops that are not registered; to be used as a decorator."""
+    _adapters.append(adapter)
+    return adapter
+
+
+def make_op(spec: OpLike) -> Op:
+    """An op from the op itself, its name, `{name: {parameter: value}}`, or what an adapter takes.
 
     Raises:
         RecipeError: unknown name or parameter, wrong type, or a value out of its range.
     """
     if isinstance(spec, Op):
         return spec
+    for adapter in _adapters:
+        if (adapted := adapter(spec)) is not None:
+            return adapted
     if isinstance(spec, str):
         spec = {spec: {}}
     if not isinstance(spec, Mapping) or len(spec) != 1:
@@ -139,3 +167,9 @@ def _snake_case(name: str) -> str:
 def between(u: Floats, limits: tuple[float, float]) -> Floats:
     """Uniforms stretched to a range."""
     return limits[0] + (limits[1] - limits[0]) * u
+
+
+def normal(u: Floats) -> Floats:
+    """Uniforms as standard normal numbers, by the inverse of the distribution function."""
+    inverse = np.vectorize(NormalDist().inv_cdf, otypes=[np.float64])
+    return np.asarray(inverse(np.maximum(u, 2.0**-54)))

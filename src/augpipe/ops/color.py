@@ -1,9 +1,12 @@
-"""Ops that change colours. What is affine in RGB is a matrix and fuses; what is not is a kernel."""
+"""Brightness, contrast, saturation and hue: one at a time, or together; and `normalize`.
+
+What is affine in RGB is a matrix and fuses; the hue is not, and is a kernel.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +35,108 @@ def _within_half(value: tuple[float, float]) -> tuple[float, float]:
 
 
 HueRange = Annotated[SymmetricRange, AfterValidator(_within_half)]
+
+
+# (3, 7) colour maps over (rgb, mean rgb, 1).
+BLACK = np.zeros((3, 7))
+OWN_GREY = np.hstack([np.tile(LUMA, (3, 1)), np.zeros((3, 4))])
+MEAN_GREY = np.hstack([np.zeros((3, 3)), np.tile(LUMA, (3, 1)), np.zeros((3, 1))])
+
+
+def blend(share: Floats, other: Floats) -> Floats:
+    """(B, 3, 7): `share` (B,) of the picture, and 1 - `share` of `other`."""
+    share = share[:, None, None]
+    return share * IDENTITY_RECOLOR + (1 - share) * other
+
+
+class _Blend(Op):
+    """What brightness, contrast and saturation share: a factor times the picture, and a rest.
+
+    Attributes:
+        rest: the (3, 7) colour map that factor 0 leaves.
+    """
+
+    factor: FactorRange = (0.6, 1.4)
+    p: Probability = 1.0
+    draws = 1
+    identity = {"factor": 1.0}
+    rest: ClassVar[Floats]
+
+    def sample(self, u: Floats) -> dict[str, NDArray[Any]]:
+        """The factor."""
+        return {"factor": between(u[:, 0], self.factor)}
+
+    def lower(self, params: Params, size: NDArray[np.int64]) -> Recolor:
+        """The factor times the picture, and what remains of one times the rest."""
+        return Recolor(blend(params["factor"], self.rest))
+
+
+@register
+class Brightness(_Blend):
+    """Multiply by a factor. torchvision's adjust_brightness.
+
+    Attributes:
+        factor: range of the factor, 0 is black; a number a means [max(0, 1 - a), 1 + a].
+        p: probability.
+    """
+
+    rest = BLACK
+
+
+@register
+class Contrast(_Blend):
+    """Scale what differs from the picture's own mean grey. torchvision's adjust_contrast.
+
+    Deviation: the mean is not rounded to a whole level.
+
+    Attributes:
+        factor: range of the factor, 0 is grey all over; a number a means [max(0, 1 - a), 1 + a].
+        p: probability.
+    """
+
+    rest = MEAN_GREY
+
+
+@register
+class Saturation(_Blend):
+    """Scale what differs from each pixel's own grey. torchvision's adjust_saturation.
+
+    Attributes:
+        factor: range of the factor, 0 is black and white; a number a means [max(0, 1 - a), 1 + a].
+        p: probability.
+    """
+
+    rest = OWN_GREY
+
+
+@register
+class Hue(Op):
+    """Turn the hue. torchvision's adjust_hue.
+
+    Deviation: computed on fractions instead of 8-bit hues; white and grey stay what they are.
+
+    Attributes:
+        shift: range of the shift in turns, within [-0.5, 0.5]; a number a means [-a, a].
+        p: probability.
+    """
+
+    shift: HueRange = (-0.1, 0.1)
+    p: Probability = 1.0
+    draws = 1
+    identity = {"shift": 0.0}
+
+    def sample(self, u: Floats) -> dict[str, NDArray[Any]]:
+        """The shift in turns."""
+        return {"shift": between(u[:, 0], self.shift)}
+
+    def lower(self, params: Params, size: NDArray[np.int64]) -> Kernel:
+        """Not affine in RGB: a kernel."""
+        return _turn_hue(params["shift"])
+
+
+def _turn_hue(shift: Floats) -> Kernel:
+    still = np.ones(len(shift))
+    return Kernel("hsv", {"hue": shift, "saturation": still, "value": still})
 
 
 @register
@@ -102,10 +207,10 @@ class ColorJitter(Op):
         """One matrix; or one before the hue and one after it, where the hue changes."""
         links = np.stack(
             [
-                _blend(params["brightness"], np.zeros((3, 7))),
-                _blend(params["contrast"], MEAN_GREY),
-                _blend(params["saturation"], OWN_GREY),
-                _blend(np.ones(len(size)), IDENTITY_RECOLOR),
+                blend(params["brightness"], BLACK),
+                blend(params["contrast"], MEAN_GREY),
+                blend(params["saturation"], OWN_GREY),
+                blend(np.ones(len(size)), BLACK),
             ]
         )
         order = params["order"].astype(np.int64)
@@ -113,23 +218,11 @@ class ColorJitter(Op):
         if self.hue == (0.0, 0.0):
             return Recolor(_composed(links, order, np.ones(order.shape, bool)))
         place = np.arange(4)
-        still = np.ones(len(size))
         return (
             Recolor(_composed(links, order, place < hue_at[:, None])),
-            Kernel("hsv", {"hue": params["hue"], "saturation": still, "value": still}),
+            _turn_hue(params["hue"]),
             Recolor(_composed(links, order, place > hue_at[:, None])),
         )
-
-
-# (3, 7) colour maps over (rgb, mean rgb, 1).
-OWN_GREY = np.hstack([np.tile(LUMA, (3, 1)), np.zeros((3, 4))])
-MEAN_GREY = np.hstack([np.zeros((3, 3)), np.tile(LUMA, (3, 1)), np.zeros((3, 1))])
-
-
-def _blend(factor: Floats, other: Floats) -> Floats:
-    """(B, 3, 7): factor times the picture plus the rest of `other`."""
-    factor = factor[:, None, None]
-    return factor * IDENTITY_RECOLOR + (1 - factor) * other
 
 
 def _composed(links: Floats, order: NDArray[np.int64], takes_part: NDArray[np.bool_]) -> Floats:
@@ -156,6 +249,7 @@ class Normalize(Op):
 
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[Positive, Positive, Positive] = (0.229, 0.224, 0.225)
+    ends_in_float = True
 
     def sample(self, u: Floats) -> dict[str, NDArray[Any]]:
         """Nothing is random."""

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from augpipe.errors import PlanError
 from augpipe.ops.base import Op, between, register
-from augpipe.ops.rectangle import DRAWS, draw_rectangles, first_fit
+from augpipe.ops.matrix import (
+    about_centre,
+    linear,
+    mirror,
+    onto_quad,
+    quarter_turns,
+    rotation,
+    window,
+)
 from augpipe.plan import Border, BorderMode, Floats, Interpolation, Params, Warp
 from augpipe.schema import (
     Color,
     Fraction,
     PositiveRange,
     Probability,
-    ShareRange,
     Side,
     SymmetricRange,
 )
@@ -27,6 +33,8 @@ Shear = Annotated[
     BeforeValidator(lambda value: _shear(value)),
     AfterValidator(lambda value: _ordered_shear(value)),
 ]
+ScaleOffsetRange = Annotated[SymmetricRange, AfterValidator(lambda value: _above_minus_one(value))]
+QuarterTurns = Annotated[int, Field(ge=0, le=3)]
 
 
 @register
@@ -46,7 +54,7 @@ class HorizontalFlip(Op):
 
     def lower(self, params: Params, size: NDArray[np.int64]) -> Warp:
         """Exact, and never leaves the picture."""
-        return Warp(_mirror(params["flip"], size[:, 1], axis=0), size)
+        return Warp(mirror(params["flip"], size[:, 1], axis=0), size)
 
 
 @register
@@ -66,7 +74,7 @@ class VerticalFlip(Op):
 
     def lower(self, params: Params, size: NDArray[np.int64]) -> Warp:
         """Exact, and never leaves the picture."""
-        return Warp(_mirror(params["flip"], size[:, 0], axis=1), size)
+        return Warp(mirror(params["flip"], size[:, 0], axis=1), size)
 
 
 @register
@@ -74,11 +82,16 @@ class Resize(Op):
     """Resize, with antialiasing. torchvision's Resize.
 
     Attributes:
-        size: the shorter side in pixels, keeping the aspect; or [height, width].
+        size: one side in pixels, keeping the aspect; or [height, width].
+        side: which side a single `size` is, shorter or longer.
+        max_size: where `size` is the shorter side, what the longer may be at most, in pixels; the
+            picture becomes smaller where it would be more.
         interpolation: bilinear or nearest.
     """
 
     size: Side | tuple[Side, Side]
+    side: Literal["shorter", "longer"] = "shorter"
+    max_size: Side | None = None
     interpolation: Interpolation = "bilinear"
 
     def sample(self, u: Floats) -> dict[str, NDArray[Any]]:
@@ -86,81 +99,28 @@ class Resize(Op):
         return {}
 
     def lower(self, params: Params, size: NDArray[np.int64]) -> Warp:
-        """One scaling; the longer side is rounded down, as torchvision does."""
+        """One scaling; the side that follows is rounded down, as torchvision does."""
         if isinstance(self.size, tuple):
             out = np.broadcast_to(np.array(self.size), size.shape)
         else:
-            out = size * self.size // size.min(axis=1, keepdims=True)
-        return Warp(_window(np.zeros(size.shape), size, out), out, self.interpolation)
+            out = self._keep_aspect(self.size, size)
+        return Warp(window(np.zeros(size.shape), size, out), out, self.interpolation)
 
+    def _keep_aspect(self, target: int, size: NDArray[np.int64]) -> NDArray[np.int64]:
+        given = size.min if self.side == "shorter" else size.max
+        out = size * target // given(axis=1, keepdims=True)
+        if self.max_size is not None:
+            longer = out.max(axis=1, keepdims=True)
+            out = np.where(longer > self.max_size, out * self.max_size // longer, out)
+        return np.asarray(np.maximum(out, 1))
 
-@register
-class CenterCrop(Op):
-    """Cut the middle out. torchvision's CenterCrop.
-
-    Deviation: a picture smaller than the crop is an error instead of being padded.
-
-    Attributes:
-        size: the output's side in pixels, or [height, width].
-    """
-
-    size: Side | tuple[Side, Side]
-
-    def sample(self, u: Floats) -> dict[str, NDArray[Any]]:
-        """Nothing is random."""
-        return {}
-
-    def lower(self, params: Params, size: NDArray[np.int64]) -> Warp:
-        """Whole pixels, so exact."""
-        out = np.broadcast_to(np.array(self.size), size.shape)
-        if small := [f"{h}x{w}" for h, w in size[np.any(size < out, axis=1)]]:
-            raise PlanError(
-                f"a picture of {small[0]} is smaller than the crop of {out[0, 0]}x{out[0, 1]}; "
-                "put a resize before it"
-            )
-        return Warp(_window(np.round((size - out) / 2), out, out), out)
-
-
-@register
-class RandomResizedCrop(Op):
-    """Crop a random area at a random aspect, and resize it. torchvision's RandomResizedCrop.
-
-    Ten crops are drawn and the first that fits is taken; if none does, the largest central crop
-    within `ratio` (Szegedy et al., "Going deeper with convolutions", 2015, section 6).
-
-    Attributes:
-        size: the output's side in pixels, or [height, width].
-        scale: the crop's share of the picture's area.
-        ratio: the crop's width over its height, drawn uniformly in its logarithm.
-        interpolation: bilinear or nearest.
-    """
-
-    size: Side | tuple[Side, Side]
-    scale: ShareRange = (0.08, 1.0)
-    ratio: PositiveRange = (3 / 4, 4 / 3)
-    interpolation: Interpolation = "bilinear"
-    draws = DRAWS
-
-    def sample(self, u: Floats) -> dict[str, NDArray[Any]]:
-        """Area and aspect of ten tries (B, 10); where the crop lies (B, 2), 0 to 1 of the room."""
-        return draw_rectangles(u, self.scale, self.ratio)
-
-    def lower(self, params: Params, size: NDArray[np.int64]) -> Warp:
-        """A crop at whole pixels, scaled to `size`."""
-        crop, fits = first_fit(params["area"], params["ratio"], size)
-        crop = np.where(fits[:, None], crop, self._central(size))
-        place = np.floor(params["place"][:, ::-1] * (size - crop + 1))
-        corner = np.where(fits[:, None], place, (size - crop) // 2)
-        out = np.broadcast_to(np.array(self.size), size.shape)
-        return Warp(_window(corner, crop, out), out, self.interpolation)
-
-    def _central(self, size: NDArray[np.int64]) -> Floats:
-        height, width = size.T.astype(np.float64)
-        low, high = self.ratio
-        return np.stack(
-            [np.minimum(height, np.round(width / low)), np.minimum(width, np.round(height * high))],
-            axis=1,
-        )
+    @model_validator(mode="after")
+    def _one_meaning(self) -> Resize:
+        if isinstance(self.size, tuple) and (self.side != "shorter" or self.max_size):
+            raise ValueError("[height, width] leaves nothing to `side` and `max_size`")
+        if self.max_size and (self.side == "longer" or self.max_size <= np.max(self.size)):
+            raise ValueError("`max_size` limits the longer side, so it is more than the shorter")
+        return self
 
 
 @register
@@ -205,44 +165,145 @@ class Affine(Op):
 
     def lower(self, params: Params, size: NDArray[np.int64]) -> Warp:
         """The inverse of: to the centre, shear, scale, rotate, back and shift."""
-        centre = size[:, ::-1] / 2
-        forward = _linear(params["angle_deg"], params["scale"], params["shear_deg"])
-        inverse = np.linalg.inv(forward)
-        matrix = _eye(len(size))
-        matrix[:, :2, :2] = inverse
-        moved = centre + params["shift"] * size[:, ::-1]
-        matrix[:, :2, 2] = centre - (inverse @ moved[:, :, None])[:, :, 0]
+        forward = linear(params["angle_deg"], params["scale"], params["shear_deg"])
+        matrix = about_centre(forward, params["shift"], size)
         return Warp(matrix, size, self.interpolation, Border(self.border, self.fill))
 
 
-def _eye(rows: int) -> Floats:
-    return np.tile(np.eye(3), (rows, 1, 1))
+@register
+class Rotate(Op):
+    """Rotate about the centre. torchvision's RandomRotation, without `expand`.
+
+    Deviation: bilinear by default.
+
+    Attributes:
+        degrees: range of the angle in degrees, counter-clockwise as seen; a number a means [-a, a].
+        interpolation: bilinear or nearest.
+        border: constant (shows `fill`), replicate or reflect.
+        fill: grey or RGB, 0 to 255.
+        p: probability.
+    """
+
+    degrees: SymmetricRange
+    interpolation: Interpolation = "bilinear"
+    border: BorderMode = "constant"
+    fill: Color = (0.0, 0.0, 0.0)
+    p: Probability = 1.0
+    draws = 1
+    identity = {"angle_deg": 0.0}
+
+    def sample(self, u: Floats) -> dict[str, NDArray[Any]]:
+        """The angle in degrees (B,)."""
+        return {"angle_deg": between(u[:, 0], self.degrees)}
+
+    def lower(self, params: Params, size: NDArray[np.int64]) -> Warp:
+        """The picture keeps its size; its corners may leave it."""
+        forward = rotation(params["angle_deg"], np.ones(len(size)))
+        matrix = about_centre(forward, np.zeros(size.shape), size)
+        return Warp(matrix, size, self.interpolation, Border(self.border, self.fill))
 
 
-def _mirror(flip: NDArray[Any], extent: NDArray[np.int64], *, axis: int) -> Floats:
-    matrix = _eye(len(flip))
-    matrix[:, axis, axis] = 1 - 2 * flip
-    matrix[:, axis, 2] = flip * extent
-    return matrix
+@register
+class Rotate90(Op):
+    """Turn by right angles. albumentations' RandomRotate90.
+
+    A picture that is not square lies on its side afterwards.
+
+    Attributes:
+        turns: how many quarter turns counter-clockwise, of which one is chosen.
+        p: probability.
+    """
+
+    turns: Annotated[tuple[QuarterTurns, ...], Field(min_length=1)] = (0, 1, 2, 3)
+    p: Probability = 1.0
+    draws = 1
+    identity = {"turns": 0.0}
+
+    def sample(self, u: Floats) -> dict[str, NDArray[Any]]:
+        """The number of quarter turns (B,)."""
+        return {"turns": np.array(self.turns)[(u[:, 0] * len(self.turns)).astype(np.int64)]}
+
+    def lower(self, params: Params, size: NDArray[np.int64]) -> Warp:
+        """Exact, and never leaves the picture."""
+        turns = params["turns"].astype(np.int64)
+        out = np.where(turns[:, None] % 2 == 1, size[:, ::-1], size)
+        return Warp(quarter_turns(turns, size), out)
 
 
-def _window(corner: NDArray[Any], crop: NDArray[Any], out: NDArray[np.int64]) -> Floats:
-    """The crop of that corner (top, left) and size, scaled to `out`."""
-    matrix = _eye(len(crop))
-    matrix[:, [1, 0], [1, 0]] = crop / out
-    matrix[:, [1, 0], [2, 2]] = corner
-    return matrix
+@register
+class ShiftScaleRotate(Op):
+    """Shift, scale and rotate about the centre. albumentations' ShiftScaleRotate.
+
+    Attributes:
+        shift_limit: range of the shift along x and along y, drawn apart, as fractions of width and
+            height; a number a means [-a, a].
+        scale_limit: range of what is added to a scale of 1; a number a means [-a, a].
+        rotate_limit: range of the angle in degrees, counter-clockwise as seen; a number a means
+            [-a, a].
+        interpolation: bilinear or nearest.
+        border: constant (shows `fill`), replicate or reflect.
+        fill: grey or RGB, 0 to 255.
+        p: probability.
+    """
+
+    shift_limit: SymmetricRange = (-0.0625, 0.0625)
+    scale_limit: ScaleOffsetRange = (-0.1, 0.1)
+    rotate_limit: SymmetricRange = (-45.0, 45.0)
+    interpolation: Interpolation = "bilinear"
+    border: BorderMode = "constant"
+    fill: Color = (0.0, 0.0, 0.0)
+    p: Probability = 0.5
+    draws = 4
+    identity = {"shift": 0.0, "scale": 1.0, "angle_deg": 0.0}
+
+    def sample(self, u: Floats) -> dict[str, NDArray[Any]]:
+        """Shift as fractions of width and height (B, 2); scale and angle (B,)."""
+        return {
+            "shift": between(u[:, :2], self.shift_limit),
+            "scale": 1 + between(u[:, 2], self.scale_limit),
+            "angle_deg": between(u[:, 3], self.rotate_limit),
+        }
+
+    def lower(self, params: Params, size: NDArray[np.int64]) -> Warp:
+        """An affine without shear."""
+        forward = rotation(params["angle_deg"], params["scale"])
+        matrix = about_centre(forward, params["shift"], size)
+        return Warp(matrix, size, self.interpolation, Border(self.border, self.fill))
 
 
-def _linear(angle_deg: Floats, scale: Floats, shear_deg: Floats) -> Floats:
-    """(B, 2, 2), input to output, as torchvision composes it; the sign of the angle is ours."""
-    angle = -np.deg2rad(angle_deg)
-    shear_x, shear_y = np.deg2rad(shear_deg).T
-    cos, sin = np.cos(angle - shear_y) / np.cos(shear_y), np.sin(angle - shear_y) / np.cos(shear_y)
-    matrix = np.empty((len(angle), 2, 2))
-    matrix[:, 0, 0], matrix[:, 0, 1] = cos, -cos * np.tan(shear_x) - np.sin(angle)
-    matrix[:, 1, 0], matrix[:, 1, 1] = sin, -sin * np.tan(shear_x) + np.cos(angle)
-    return matrix * scale[:, None, None]
+@register
+class Perspective(Op):
+    """See the picture from aside: its corners move inwards. torchvision's RandomPerspective.
+
+    Deviations: corners are not rounded to whole pixels; no scale above 0.6, beyond which corners
+    may cross a diagonal and the picture fold over.
+
+    Attributes:
+        distortion_scale: how far corners move at the most, as a share of half the width and height.
+        interpolation: bilinear or nearest.
+        border: constant (shows `fill`), replicate or reflect.
+        fill: grey or RGB, 0 to 255.
+        p: probability.
+    """
+
+    distortion_scale: Annotated[float, Field(ge=0, le=0.6)] = 0.5
+    interpolation: Interpolation = "bilinear"
+    border: BorderMode = "constant"
+    fill: Color = (0.0, 0.0, 0.0)
+    p: Probability = 0.5
+    draws = 8
+    identity = {"inwards": 0.0}
+
+    def sample(self, u: Floats) -> dict[str, NDArray[Any]]:
+        """How far each corner moves (B, 4, 2), clockwise, as fractions of width and height."""
+        return {"inwards": self.distortion_scale / 2 * u.reshape(-1, 4, 2)}
+
+    def lower(self, params: Params, size: NDArray[np.int64]) -> Warp:
+        """The homography that puts the corners there."""
+        corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
+        quad = corners + params["inwards"] * (1 - 2 * corners)
+        matrix = onto_quad(quad * size[:, None, ::-1], size)
+        return Warp(matrix, size, self.interpolation, Border(self.border, self.fill))
 
 
 def _shear(value: Any) -> Any:
@@ -256,4 +317,10 @@ def _shear(value: Any) -> Any:
 def _ordered_shear(value: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
     if value[0] > value[1] or value[2] > value[3]:
         raise ValueError("each range should be written as low, high")
+    return value
+
+
+def _above_minus_one(value: tuple[float, float]) -> tuple[float, float]:
+    if value[0] <= -1:
+        raise ValueError("a scale of 0 leaves nothing: more than -1")
     return value
