@@ -14,7 +14,7 @@ from augpipe.ops import make_op
         ({"affine": {"degres": 3}}, "affine.degres: unknown key; did you mean 'degrees'?"),
         (
             {"resize": {"size": 3, "qqq": 1}},
-            "resize.qqq: unknown key; known: interpolation, size",
+            "resize.qqq: unknown key; known: interpolation, max_size, side, size",
         ),
         ({"affine": {"p": 5}}, "affine.p: should be less than or equal to 1, not 5"),
         ({"affine": {"p": -0.1}}, "affine.p: should be greater than or equal to 0, not -0.1"),
