@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint types format samples clean
+.PHONY: help demo test lint types format samples bench clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,9 +30,6 @@ demo: $(VENV)/installed  ## export real digits, preview the recipe, train it, sa
 test: $(VENV)/installed-dev lint types  ## lint, check types, run the whole test suite
 	$(BIN)/python -m pytest
 
-test-slow: $(VENV)/installed-dev  ## the tests that take minutes
-	$(BIN)/python -m pytest -m slow
-
 lint: $(VENV)/installed-dev  ## ruff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -46,6 +43,9 @@ format: $(VENV)/installed-dev  ## let ruff write the code's layout
 
 samples: $(VENV)/installed  ## draw the small synthetic data of samples/ anew
 	$(BIN)/python samples/draw.py
+
+bench: $(VENV)/installed-dev  ## throughput beside our peers: make bench DATA=folder
+	$(BIN)/python benchmarks/loader.py $(DATA)
 
 clean:  ## remove the environment and everything made
 	rm -rf $(VENV) runs samples/digits .mypy_cache .pytest_cache .ruff_cache
