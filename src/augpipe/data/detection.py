@@ -14,7 +14,7 @@ from augpipe.data.columns import digest, text_column
 from augpipe.data.dataset import ImageDataset
 from augpipe.data.decode import open_image
 from augpipe.data.objects import Objects, OnInvalid, valid_objects
-from augpipe.data.paths import read_file, refuse_escape, refuse_outside
+from augpipe.data.paths import read_below, refuse_outside
 from augpipe.data.pixels import Color
 from augpipe.data.sample import Row
 from augpipe.errors import DataError, within
@@ -74,10 +74,7 @@ class DetectionDataset(ImageDataset):
     def row(self, index: int) -> Row:
         """Read the file of row `index` and its header, and draw the masks of its objects."""
         where = self.where(index)
-        file = self.root / self._paths[index].as_py()
-        with within(where):
-            refuse_escape(file, self.root)
-            data = read_file(file)
+        data = read_below(self.root, self._paths[index].as_py(), where)
         source = open_image(data, where, background=self.background)
         with within(where):
             self._refuse_other_size(index, source.size)

@@ -7,7 +7,7 @@ import posixpath
 import stat
 from pathlib import Path
 
-from augpipe.errors import DataError
+from augpipe.errors import DataError, within
 
 
 def existing_folder(path: str | Path) -> Path:
@@ -69,6 +69,17 @@ def read_file(path: Path) -> bytes:
         raise DataError(f"no such file: {path}") from error
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}: {path}") from error
+
+
+def read_below(root: Path, name: str, where: str) -> bytes:
+    """All bytes of the file `name` below `root`, links included; errors begin with `where`.
+
+    Raises:
+        DataError: it lies elsewhere, or there is no such file, or it cannot be read.
+    """
+    with within(where):
+        refuse_escape(root / name, root)
+        return read_file(root / name)
 
 
 def read_text(path: Path) -> str:

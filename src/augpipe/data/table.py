@@ -18,7 +18,7 @@ from augpipe.data.columns import digest, text_column
 from augpipe.data.dataset import ImageDataset
 from augpipe.data.decode import open_image
 from augpipe.data.labels import LabelTransform, Lines, encode_labels
-from augpipe.data.paths import existing_file, existing_folder, read_file, refuse_escape
+from augpipe.data.paths import existing_file, existing_folder, read_below
 from augpipe.data.pixels import WHITE, Color
 from augpipe.data.sample import Row, Targets
 from augpipe.data.tabular import Column, open_table
@@ -100,10 +100,7 @@ class TableDataset(ImageDataset):
     def row(self, index: int) -> Row:
         """Read the file that row `index` names, and its header."""
         where = self.where(index)
-        file = self.root / self._paths[index].as_py()
-        with within(where):
-            refuse_escape(file, self.root)
-            data = read_file(file)
+        data = read_below(self.root, self._paths[index].as_py(), where)
         label = None if self._labels is None else int(self._labels[index])
         source = open_image(data, where, background=self.background)
         return Row(source, Targets(label=label))

@@ -42,9 +42,9 @@ class Op(Settings, ABC):
     after_normalize: ClassVar[bool] = False
     ends_in_float: ClassVar[bool] = False
 
-    @abstractmethod
     def sample(self, u: Floats) -> dict[str, NDArray[Any]]:
-        """Turn (B, draws) uniforms in [0, 1) into parameters, (B, ...) each."""
+        """Turn (B, draws) uniforms in [0, 1) into parameters, (B, ...) each; here, into none."""
+        return {}
 
     @abstractmethod
     def lower(self, params: Params, size: NDArray[np.int64]) -> Step | Sequence[Step]:

@@ -251,10 +251,6 @@ class Normalize(Op):
     std: tuple[Positive, Positive, Positive] = (0.229, 0.224, 0.225)
     ends_in_float = True
 
-    def sample(self, u: Floats) -> dict[str, NDArray[Any]]:
-        """Nothing is random."""
-        return {}
-
     def lower(self, params: Params, size: NDArray[np.int64]) -> Kernel:
         """The only step that leaves uint8."""
         rows = len(size)

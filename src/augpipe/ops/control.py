@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from augpipe.ops.base import Op, register
-from augpipe.plan import Floats, Kernel, Params
+from augpipe.ops.color import Normalize
+from augpipe.plan import Kernel, Params
 
 
 @register
@@ -18,10 +19,6 @@ class Barrier(Op):
     A crop followed by a barrier and a rotation shows black corners, because the rotation sees the
     crop alone.
     """
-
-    def sample(self, u: Floats) -> dict[str, NDArray[Any]]:
-        """Nothing is random."""
-        return {}
 
     def lower(self, params: Params, size: NDArray[np.int64]) -> Kernel:
         """A pass that does nothing, and fuses with nothing."""
@@ -41,14 +38,6 @@ class ToFloat(Op):
     std: ClassVar[tuple[float, float, float]] = (1.0, 1.0, 1.0)
     ends_in_float = True
 
-    def sample(self, u: Floats) -> dict[str, NDArray[Any]]:
-        """Nothing is random."""
-        return {}
-
     def lower(self, params: Params, size: NDArray[np.int64]) -> Kernel:
         """Normalisation by nothing."""
-        rows = len(size)
-        return Kernel(
-            "normalize",
-            {"mean": np.tile(self.mean, (rows, 1)), "std": np.tile(self.std, (rows, 1))},
-        )
+        return Normalize(mean=self.mean, std=self.std).lower(params, size)

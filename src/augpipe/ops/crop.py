@@ -40,10 +40,6 @@ class CenterCrop(Op):
 
     size: Side | tuple[Side, Side]
 
-    def sample(self, u: Floats) -> dict[str, NDArray[Any]]:
-        """Nothing is random."""
-        return {}
-
     def lower(self, params: Params, size: NDArray[np.int64]) -> Warp:
         """Whole pixels, so exact."""
         out = np.broadcast_to(np.array(self.size), size.shape)
@@ -152,10 +148,6 @@ class Pad(Op):
     border: BorderMode = "constant"
     fill: Color = (0.0, 0.0, 0.0)
 
-    def sample(self, u: Floats) -> dict[str, NDArray[Any]]:
-        """Nothing is random."""
-        return {}
-
     def lower(self, params: Params, size: NDArray[np.int64]) -> Warp:
         """Whole pixels, so exact."""
         left, top, right, bottom = self.padding
@@ -186,10 +178,6 @@ class Letterbox(Op):
     scale_up: bool = True
     interpolation: Interpolation = "bilinear"
     fill: Color = (114.0, 114.0, 114.0)
-
-    def sample(self, u: Floats) -> dict[str, NDArray[Any]]:
-        """Nothing is random."""
-        return {}
 
     def lower(self, params: Params, size: NDArray[np.int64]) -> Warp:
         """The picture in whole pixels, in the middle; an odd pixel at the bottom and the right."""

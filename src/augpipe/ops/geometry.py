@@ -94,10 +94,6 @@ class Resize(Op):
     max_size: Side | None = None
     interpolation: Interpolation = "bilinear"
 
-    def sample(self, u: Floats) -> dict[str, NDArray[Any]]:
-        """Nothing is random."""
-        return {}
-
     def lower(self, params: Params, size: NDArray[np.int64]) -> Warp:
         """One scaling; the side that follows is rounded down, as torchvision does."""
         if isinstance(self.size, tuple):
