@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,6 +22,7 @@ from augpipe.execute import cv2_image
 from augpipe.ops.base import Op, OpLike, make_op
 from augpipe.plan import Plan, Step, chain, fold
 from augpipe.rng import uniforms
+from augpipe.schema import read_yaml
 
 
 class Pipeline:
@@ -166,7 +168,7 @@ class Pipeline:
         batch = {"batch": [op.spec() for op in self.batch]} if self.batch else {}
         return {"ops": [op.spec() for op in self.ops], **batch}
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """16 hexadecimal digits; equal if and only if the pipelines are."""
         canonical = json.dumps(self.spec(), sort_keys=True)
@@ -195,7 +197,7 @@ class Pipeline:
         where = str(text) if isinstance(text, Path) else "pipeline"
         raw = text.read_text(encoding="utf-8") if isinstance(text, Path) else text
         with within(where):
-            return cls._from_spec(_safe_load(raw))
+            return cls._from_spec(read_yaml(raw))
 
     @classmethod
     def _from_spec(cls, spec: Any) -> Self:
@@ -204,13 +206,6 @@ class Pipeline:
         if isinstance(spec, dict) and set(spec) <= {"ops", "batch"} and "ops" in spec:
             return cls(spec["ops"], batch=spec.get("batch"))
         raise RecipeError("expected a list of ops, or a mapping with the keys ops and batch")
-
-
-def _safe_load(text: str) -> Any:
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise RecipeError(f"not YAML: {error}") from None
 
 
 def _part(ops: tuple[Op, ...], slots: tuple[str, ...]) -> Pipeline:

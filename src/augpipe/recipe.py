@@ -19,7 +19,7 @@ from augpipe.loader.config import LoaderConfig
 from augpipe.ops import Normalize, make_op
 from augpipe.ops.base import OpLike
 from augpipe.pipeline import Pipeline
-from augpipe.schema import Settings, check
+from augpipe.schema import Settings, check, read_yaml
 from augpipe.train.config import TrainConfig
 
 Part = Literal["train", "val"]
@@ -179,9 +179,9 @@ def shipped_recipes() -> dict[str, Path]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RecipeError(f"not YAML: {' '.join(str(error).split())}") from None
+        values = read_yaml(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"not YAML: {error}") from None
     if not isinstance(values, dict):
         raise RecipeError(
             f"a recipe is a mapping with the keys {', '.join(Recipe.model_fields)}, "

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
+import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -53,6 +54,18 @@ def _without_truth(value: Any) -> Any:
     if isinstance(value, bool):
         return _Truth(value)
     return [_without_truth(item) for item in value] if isinstance(value, list) else value
+
+
+def read_yaml(text: str) -> Any:
+    """Plain values from YAML text; nothing in it can run code.
+
+    Raises:
+        RecipeError: it is not YAML.
+    """
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"not YAML: {' '.join(str(error).split())}") from None
 
 
 M = TypeVar("M", bound=BaseModel)

@@ -48,6 +48,12 @@ def test_a_wrong_size_says_how_it_is_written(augpipe, size):
     assert f"--size {size}: expected HEIGHTxWIDTH" in ended.err
 
 
+def test_a_setting_that_is_not_yaml_says_so(augpipe):
+    ended = augpipe("explain", "light", "--set", "loader.seed=[")
+    assert ended.code == 2
+    assert "--set loader.seed=[: not YAML" in ended.err
+
+
 def test_a_wrong_setting_says_how_it_is_written(augpipe):
     ended = augpipe("explain", "light", "--set", "loader.seed")
     assert ended.code == 2

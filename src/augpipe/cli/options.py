@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
-import yaml
 from rich.console import Console
 
-from augpipe.errors import RecipeError
+from augpipe.errors import RecipeError, within
 from augpipe.recipe import PARTS, Part, Recipe
+from augpipe.schema import read_yaml
 
 # Results go to standard output, one fact a line; progress and errors to standard error.
 out = Console(soft_wrap=True, highlight=False, markup=False)
@@ -44,7 +44,8 @@ def read_recipe(recipe: str, settings: list[str] | None = None, **overrides: Any
         path, equals, value = setting.partition("=")
         if not equals or not path:
             raise RecipeError(f"--set {setting}: expected a.b=value, such as loader.batch_size=32")
-        changes[path] = yaml.safe_load(value)
+        with within(f"--set {setting}"):
+            changes[path] = read_yaml(value)
     given = {name.replace("__", "."): v for name, v in overrides.items() if v is not None}
     return Recipe.load(recipe, changes | given)
 

@@ -37,6 +37,10 @@ class Source(Protocol):
         """Decode at 1/`scale` of full size or larger; `scale` is 1, 2, 4 or 8."""
 
 
+# The targets that lie somewhere in a picture, and so have to follow its pixels.
+SPATIAL = ("boxes", "masks", "keypoints")
+
+
 @dataclass(frozen=True, slots=True)
 class Targets:
     """What is known about one picture. A target that a dataset does not have is None.

@@ -8,13 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from augpipe.data.sample import Targets
+from augpipe.data.sample import SPATIAL, Targets
 from augpipe.errors import TargetError
 from augpipe.execute import warp
 from augpipe.execute.cv2_warp import sample
 from augpipe.plan import Border, Floats, Kernel, Plan, Warp
-
-_SPATIAL = ("boxes", "masks", "keypoints")
 
 
 def follow(targets: Targets, plan: Plan, row: int) -> Targets:
@@ -32,7 +30,7 @@ def follow(targets: Targets, plan: Plan, row: int) -> Targets:
     Raises:
         TargetError: a step moves pixels and has no rule for a target that is present.
     """
-    present = [name for name in _SPATIAL if getattr(targets, name) is not None]
+    present = [name for name in SPATIAL if getattr(targets, name) is not None]
     if not present:
         return targets
     matrix = _total(plan, row, present)

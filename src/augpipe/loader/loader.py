@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -13,7 +14,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from augpipe.data.dataset import ImageDataset
-from augpipe.data.sample import Sample
+from augpipe.data.sample import SPATIAL, Sample
 from augpipe.errors import DataError, RecipeError, StateError, TargetError
 from augpipe.execute import torch_batch
 from augpipe.loader.batch import Batch, collate
@@ -217,7 +218,7 @@ class Loader(DataLoader[Batch]):
 
 def _refuse_to_leave_behind(batch: Batch, plan: Plan) -> None:
     """Ops on whole batches move pixels only: boxes, masks and keypoints would stay behind."""
-    present = [name for name in ("boxes", "masks", "keypoints") if getattr(batch, name) is not None]
+    present = [name for name in SPATIAL if getattr(batch, name) is not None]
     movers = [step for step in plan.steps if moves_pixels(step)]
     if present and movers:
         raise TargetError(
@@ -247,7 +248,11 @@ def _as_fetched(fetched: Fetched) -> Fetched:
 
 def _choose_workers(dataset: ImageDataset) -> int:
     """As many as there are processors, up to a limit; none where there is nothing to decode."""
-    return 0 if dataset.in_memory else min(len(os.sched_getaffinity(0)), _MAX_WORKERS)
+    if dataset.in_memory:
+        return 0
+    # Only Linux tells which processors are ours.
+    ours = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return min(ours, _MAX_WORKERS)
 
 
 def _init_worker(user_init: Callable[[int], None] | None, worker: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,44 +37,43 @@ ScaleOffsetRange = Annotated[SymmetricRange, AfterValidator(lambda value: _above
 QuarterTurns = Annotated[int, Field(ge=0, le=3)]
 
 
+class _Flip(Op):
+    """Abstract: mirror along one axis, 0 for x and 1 for y."""
+
+    axis: ClassVar[int]
+
+    p: Probability = 0.5
+    identity = {"flip": 0.0}
+
+    def sample(self, u: Floats) -> dict[str, NDArray[Any]]:
+        """Whether to flip, always; `p` takes it back."""
+        return {"flip": np.ones(len(u))}
+
+    def lower(self, params: Params, size: NDArray[np.int64]) -> Warp:
+        """Exact, and never leaves the picture."""
+        return Warp(mirror(params["flip"], size[:, 1 - self.axis], axis=self.axis), size)
+
+
 @register
-class HorizontalFlip(Op):
+class HorizontalFlip(_Flip):
     """Mirror left and right. torchvision's RandomHorizontalFlip.
 
     Attributes:
         p: probability.
     """
 
-    p: Probability = 0.5
-    identity = {"flip": 0.0}
-
-    def sample(self, u: Floats) -> dict[str, NDArray[Any]]:
-        """Whether to flip, always; `p` takes it back."""
-        return {"flip": np.ones(len(u))}
-
-    def lower(self, params: Params, size: NDArray[np.int64]) -> Warp:
-        """Exact, and never leaves the picture."""
-        return Warp(mirror(params["flip"], size[:, 1], axis=0), size)
+    axis = 0
 
 
 @register
-class VerticalFlip(Op):
+class VerticalFlip(_Flip):
     """Mirror top and bottom. torchvision's RandomVerticalFlip.
 
     Attributes:
         p: probability.
     """
 
-    p: Probability = 0.5
-    identity = {"flip": 0.0}
-
-    def sample(self, u: Floats) -> dict[str, NDArray[Any]]:
-        """Whether to flip, always; `p` takes it back."""
-        return {"flip": np.ones(len(u))}
-
-    def lower(self, params: Params, size: NDArray[np.int64]) -> Warp:
-        """Exact, and never leaves the picture."""
-        return Warp(mirror(params["flip"], size[:, 0], axis=1), size)
+    axis = 1
 
 
 @register
