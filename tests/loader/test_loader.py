@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -220,3 +222,30 @@ def test_boxes_follow_ops_for_pictures_and_refuse_ops_for_batches():
         list(build_loader(Boxes(), Pipeline([], batch=[flip]), num_workers=0))
     erased = Pipeline([], batch=[{"random_erasing": {"p": 1}}])
     assert len(list(build_loader(Boxes(), erased, num_workers=0))) == 1
+
+
+CYCLES = """
+import gc
+from augpipe import build_loader
+
+for persistent in (True, False) * 4:
+    loader = build_loader(
+        {shapes!r},
+        [{{"resize": {{"size": [16, 16]}}}}],
+        batch_size=2,
+        num_workers=2,
+        persistent_workers=persistent,
+    )
+    batches = iter(loader)
+    next(batches)
+    loader.cycle = [loader, batches]
+    del loader, batches
+    gc.collect()
+"""
+
+
+def test_a_loader_that_is_collected_in_a_cycle_stops_its_workers(shapes):
+    # In a process of its own: what this guards against is a hang.
+    script = CYCLES.format(shapes=str(shapes))
+    done = subprocess.run([sys.executable, "-c", script], timeout=60, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")

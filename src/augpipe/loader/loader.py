@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any, cast
+from weakref import finalize
 
 import cv2
 import torch
@@ -107,7 +108,12 @@ class Loader(DataLoader[Batch]):
         epoch, position = (self.epoch + 1, 0) if self._interrupted else self._at
         self._at, self._interrupted = (epoch, position), True
         self._keys.start(epoch, position)
-        return self._run(cast(Iterator[Fetched], super().__iter__()), epoch, position)
+        fetched = cast(Iterator[Fetched], super().__iter__())
+        run = self._run(fetched, epoch, position)
+        # Were workers collected as part of a cycle, their pipes might be closed before they are
+        # told to stop (a hang, or a stranger's file closed). What finalize holds is no garbage.
+        finalize(self if self.persistent_workers else run, _let_go, fetched)
+        return run
 
     def _run(self, fetched: Iterator[Fetched], epoch: int, position: int) -> Iterator[Batch]:
         stride = cast(int, self.batch_size) * self._keys.world_size
@@ -239,6 +245,10 @@ def _refuse(dataloader_kwargs: dict[str, Any]) -> None:
     }
     for name in dataloader_kwargs.keys() & reasons.keys():
         raise RecipeError(f"build_loader takes no {name}: {reasons[name]}")
+
+
+def _let_go(fetched: Iterator[Fetched]) -> None:
+    """Held until its owner is gone; torch then stops the workers as the last reference dies."""
 
 
 def _as_fetched(fetched: Fetched) -> Fetched:
