@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types format samples bench clean
+.PHONY: help demo test test-slow lint types format samples bench clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,6 +29,9 @@ demo: $(VENV)/installed  ## export real digits, preview the recipe, train it, sa
 
 test: $(VENV)/installed-dev lint types  ## lint, check types, run the whole test suite
 	$(BIN)/python -m pytest
+
+test-slow: $(VENV)/installed-dev  ## the tests that take long
+	$(BIN)/python -m pytest -m slow
 
 lint: $(VENV)/installed-dev  ## ruff
 	$(BIN)/ruff check .

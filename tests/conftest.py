@@ -6,7 +6,7 @@ import pytest
 
 import executors
 import pictures
-from cases import CPU_ONLY
+from cases import CPU_ONLY, TORCH_ONLY
 
 pytest_plugins = ["cli_runner"]
 
@@ -29,4 +29,6 @@ def execute(request: pytest.FixtureRequest) -> executors.Executor:
     op = getattr(request.node, "callspec", None) and request.node.callspec.params.get("name")
     if request.param == "torch" and op in CPU_ONLY:
         pytest.skip(f"torch has no {op}: {CPU_ONLY[op]}")
+    if request.param == "cv2" and op in TORCH_ONLY:
+        pytest.skip(f"OpenCV refuses {op}: {TORCH_ONLY[op]}")
     return executors.EXECUTORS[request.param]

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from augpipe.data.sample import Decoded, Targets
+from augpipe.data.sample import Decoded, Picture, Targets
 from augpipe.execute import cv2_image, torch_batch
 from augpipe.plan import Plan
 
@@ -18,11 +18,17 @@ Executor = Callable[[Plan, Pictures], Pictures]
 
 
 def on_cv2(plan: Plan, image: Pictures) -> Pictures:
-    """(B, H, W, 3): one (H, W, 3) picture through every row of the plan, one at a time."""
-    decoded = Decoded(image, np.eye(3))
-    return np.stack(
-        [cv2_image.run(plan, row, decoded, Targets()).image for row in range(len(plan))]
-    )
+    """(B, H, W, 3): one (H, W, 3) picture through every row of the plan, one at a time.
+
+    Its partners, where the plan mixes any, are itself upside down, with one object.
+    """
+    given = [Picture(Decoded(image, np.eye(3)), Targets())]
+    if len(plan.leaves) > 1:
+        one = Targets(masks=np.indices(image.shape[:2]).sum(axis=0)[None] % 3 // 2)
+        flipped = np.ascontiguousarray(image[::-1])
+        given = [Picture(given[0].decoded, one)]
+        given += [Picture(Decoded(flipped, np.eye(3)), one)] * (len(plan.leaves) - 1)
+    return np.stack([cv2_image.run(plan, row, given).image for row in range(len(plan))])
 
 
 def on_torch(plan: Plan, image: Pictures, device: str = "cpu") -> Pictures:

@@ -20,3 +20,17 @@ def photo(height: int = 75, width: int = 100) -> Picture:
 def noise(height: int = 75, width: int = 100) -> Picture:
     """Every pixel on its own, black and white among them: the hardest picture to sample alike."""
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+# Told apart by any channel mix; one for each class of the tests of mixing.
+COLORS = ([250, 0, 0], [0, 250, 0], [0, 0, 250], [250, 250, 0], [0, 250, 250], [250, 0, 250])
+
+
+def plain(color: list[int], size: tuple[int, int]) -> Picture:
+    """One colour."""
+    return np.full((*size, 3), color, np.uint8)
+
+
+def shares(image: Picture) -> NDArray[np.float64]:
+    """(6,): which part of the pixels shows each of `COLORS`."""
+    return np.array([(image == np.array(color)).all(axis=2).mean() for color in COLORS])

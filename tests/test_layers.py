@@ -19,6 +19,7 @@ LIBRARY = ("augpipe.train", "augpipe.cli")
 FORBIDDEN = {
     "ops/": ("augpipe.execute", "augpipe.data", "augpipe.loader", *LIBRARY, "torch", "cv2"),
     "plan.py": ("augpipe.ops", "augpipe.execute", "augpipe.data", "torch", "cv2", *LIBRARY),
+    "rows.py": ("augpipe.ops", "augpipe.execute", "augpipe.data", "torch", "cv2", *LIBRARY),
     "rng.py": (
         "augpipe.plan",
         "augpipe.ops",
@@ -44,7 +45,7 @@ FORBIDDEN = {
 # dropout; and what other people wrote draws from them, so they are seeded for it and put back.
 GENERATORS = {
     "train/seed.py": {"torch.manual_seed"},
-    "adapters.py": {
+    "adapters/seeded.py": {
         "random",
         "random.getstate",
         "random.seed",
@@ -54,6 +55,8 @@ GENERATORS = {
         "np.random.seed",
         "np.random.set_state",
     },
+    # albumentations asks for generators of its own.
+    "adapters/albumentations.py": {"random", "random.Random", "np.random", "np.random.default_rng"},
 }
 GLOBAL_GENERATOR = re.compile(
     r"random|(np|numpy)\.random|torch\.(cuda\.)?(manual_seed|seed|rand|bernoulli|multinomial|normal)"

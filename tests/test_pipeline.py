@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ import torch
 from augpipe.errors import DataError, RecipeError
 from augpipe.ops import Affine, Resize
 from augpipe.pipeline import Pipeline
-from augpipe.plan import Kernel, Plan
+from augpipe.plan import Branch, Plan, Step
 from cases import CASES, EVERY_CASE, single
 from executors import Executor
 
@@ -32,20 +34,42 @@ WHOLE = [
 WITH_BATCH = {"batch": ["random_erasing", "normalize"]}
 
 
+def ways(branch: Branch, row: int) -> list:
+    """The ways that a row takes, and their weights."""
+    return [(w, way) for w, way in zip(branch.weights[row], branch.ways, strict=True) if w]
+
+
+def assert_steps_are(batch: Sequence[Step], row: int, alone: Sequence[Step]) -> None:
+    assert len(batch) == len(alone)
+    for ours, theirs in zip(batch, alone, strict=True):
+        assert type(ours) is type(theirs)
+        if isinstance(ours, Branch):
+            for one, other in zip(ways(ours, row), ways(theirs, 0), strict=True):
+                assert one[0] == other[0]
+                assert_steps_are(one[1], row, other[1])
+            continue
+        for field in fields(ours):
+            assert_values_are(getattr(ours, field.name), row, getattr(theirs, field.name))
+
+
+def assert_values_are(ours: Any, row: int, theirs: Any) -> None:
+    """Of arrays, and of what holds arrays, one row; of all else, the whole."""
+    if isinstance(ours, np.ndarray):
+        assert np.array_equal(ours[row], theirs[0])
+    elif isinstance(ours, Mapping):
+        assert set(ours) == set(theirs)
+        for name in ours:
+            assert_values_are(ours[name], row, theirs[name])
+    elif isinstance(ours, tuple) and ours and isinstance(ours[0], Plan):
+        for one, other in zip(ours, theirs, strict=True):
+            assert_row_is_plan(one, row, other)
+    else:
+        assert ours == theirs
+
+
 def assert_row_is_plan(batch: Plan, row: int, alone: Plan) -> None:
     assert np.array_equal(batch.size[row], alone.size[0])
-    assert len(batch.steps) == len(alone.steps)
-    for ours, theirs in zip(batch.steps, alone.steps, strict=True):
-        assert type(ours) is type(theirs)
-        for name in {field.name for field in fields(ours)}:
-            a, b = getattr(ours, name), getattr(theirs, name)
-            if isinstance(ours, Kernel) and name == "params":
-                assert set(a) == set(b)
-                assert all(np.array_equal(a[key][row], b[key][0]) for key in a)
-            elif isinstance(a, np.ndarray):
-                assert np.array_equal(a[row], b[0])
-            else:
-                assert a == b
+    assert_steps_are(batch.steps, row, alone.steps)
     assert batch.params(row) == alone.params(0)
 
 
@@ -211,10 +235,13 @@ def test_fingerprints_tell_pipelines_apart():
     [
         ("[", "pipeline: not YAML: while parsing a flow node"),
         ("!!python/object:os.system {}", "pipeline: not YAML: could not determine a constructor"),
-        ("hello", "pipeline: expected a list of ops, or a mapping with the keys ops and batch"),
+        (
+            "hello",
+            "pipeline: expected a list of ops, or a mapping with the keys ops, batch and boxes",
+        ),
         (
             "{opps: []}",
-            "pipeline: expected a list of ops, or a mapping with the keys ops and batch",
+            "pipeline: expected a list of ops, or a mapping with the keys ops, batch and boxes",
         ),
         ("{ops: 5}", "pipeline: ops: expected a list of ops, not 5"),
         ("{ops: affine}", "pipeline: ops: expected a list of ops, not 'affine'"),

@@ -18,9 +18,9 @@ from augpipe.plan import (
     fold,
     fuse,
     needs_mean,
-    shrink_factors,
     why_apart,
 )
+from augpipe.shrink import shrink_factors
 
 ROWS = 5
 SIZE = np.tile([40, 60], (ROWS, 1))

@@ -9,22 +9,31 @@ from augpipe import Recipe, build_loader
 from augpipe.errors import RecipeError
 from augpipe.recipe import PARTS, shipped_recipes
 
-SHAPES = Path(__file__).parents[1] / "samples" / "shapes"
+SAMPLES = Path(__file__).parents[1] / "samples"
+SHAPES, SCENES = SAMPLES / "shapes", SAMPLES / "scenes.json"
 SHIPPED = shipped_recipes()
 
 
 def test_these_recipes_are_shipped():
-    assert sorted(SHIPPED) == ["digits", "heavy", "imagenet", "light"]
+    assert sorted(SHIPPED) == [
+        "detection",
+        "digits",
+        "heavy",
+        "imagenet",
+        "light",
+        "segmentation",
+    ]
 
 
 @pytest.mark.parametrize("name", SHIPPED)
 @pytest.mark.parametrize("part", PARTS)
 def test_a_shipped_recipe_loads_and_renders(name, part):
     recipe = Recipe.load(name)
-    loader = build_loader(SHAPES, recipe.ops(part), batch_size=8, num_workers=0)
+    data = SCENES if name in ("detection", "segmentation") else SHAPES
+    loader = build_loader(data, recipe.ops(part), batch_size=8, num_workers=0)
     images, _ = next(iter(loader))
     assert images.isfinite().all()
-    assert images.std() > 0.1
+    assert images.float().std() > 0.1
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -5,9 +5,11 @@ batch size, the ranks, the device, or interruptions.
 """
 
 from augpipe.api import build_loader
+from augpipe.boxes import BoxParams
 from augpipe.data.arrays import ArrayDataset
 from augpipe.data.coco import CocoDataset
 from augpipe.data.folder import FolderDataset
+from augpipe.data.mapped import MappedDataset
 from augpipe.data.sample import Sample
 from augpipe.data.table import TableDataset
 from augpipe.data.voc import VocDataset
@@ -25,9 +27,11 @@ __all__ = [
     "ArrayDataset",
     "AugpipeError",
     "Batch",
+    "BoxParams",
     "CocoDataset",
     "FolderDataset",
     "Loader",
+    "MappedDataset",
     "Op",
     "Pipeline",
     "Recipe",

@@ -5,24 +5,26 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from math import prod
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import yaml
 from numpy.typing import ArrayLike, NDArray
 
-from augpipe.data.sample import Decoded, Sample
+from augpipe.boxes import BoxParams, from_xyxy
+from augpipe.data.sample import Decoded, Picture, Sample
 from augpipe.data.targets import read_targets
 from augpipe.errors import DataError, RecipeError, within
 from augpipe.execute import cv2_image
 from augpipe.ops.base import Op, OpLike, make_op
-from augpipe.plan import Plan, Step, chain, fold
-from augpipe.rng import uniforms
-from augpipe.schema import read_yaml
+from augpipe.plan import Plan
+from augpipe.planner import AllTargets, Keys, Slotted, count_pictures, make_plan, rows_of_pictures
+from augpipe.schema import check, read_yaml
 
 
 class Pipeline:
@@ -32,6 +34,7 @@ class Pipeline:
         ops: ops, names of ops, or `{name: {parameter: value}}`.
         batch: ops that act on whole batches, on the batch's device, after the others. Their
             parameters are drawn for each sample all the same.
+        boxes: how boxes are written, and which are kept: `BoxParams`, or a mapping of its fields.
 
     Raises:
         RecipeError: an unknown op or parameter, a value out of its range, or an op after
@@ -41,15 +44,25 @@ class Pipeline:
     ops: tuple[Op, ...]
     slots: tuple[str, ...]
     batch: Pipeline | None
+    boxes: BoxParams
+    _whole_batch = False
 
     def __init__(
-        self, ops: Iterable[OpLike] = (), *, batch: Iterable[OpLike] | None = None
+        self,
+        ops: Iterable[OpLike] = (),
+        *,
+        batch: Iterable[OpLike] | None = None,
+        boxes: BoxParams | Mapping[str, Any] | None = None,
     ) -> None:
         own, later = _parse(ops, "ops"), _parse(() if batch is None else batch, "batch")
         _check_order((*own, *later))
         slots = _slots((*own, *later))
         self.ops, self.slots = own, slots[: len(own)]
         self.batch = _part(later, slots[len(own) :]) if later else None
+        if not isinstance(boxes, BoxParams):
+            boxes = check(BoxParams, boxes or {}, "boxes")
+        self.boxes = boxes
+        _check_views(self)
 
     def __len__(self) -> int:
         return len(self.ops)
@@ -60,10 +73,14 @@ class Pipeline:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Pipeline):
             return NotImplemented
-        return (self.ops, self.slots, self.batch) == (other.ops, other.slots, other.batch)
+        return self._identity == other._identity
 
     def __hash__(self) -> int:
-        return hash((self.ops, self.slots))
+        return hash(self._identity)
+
+    @property
+    def _identity(self) -> tuple[Any, ...]:
+        return self.ops, self.slots, self.batch, self.boxes
 
     def __repr__(self) -> str:
         batch = f", batch={list(self.batch.ops)}" if self.batch else ""
@@ -76,6 +93,7 @@ class Pipeline:
         seed: int = 0,
         epoch: int = 0,
         index: int = 0,
+        partners: Sequence[Mapping[str, Any]] = (),
         **targets: Any,
     ) -> Sample:
         """Augment one picture, batch ops included.
@@ -85,29 +103,55 @@ class Pipeline:
             seed: 0 to 2**64 - 1.
             epoch: 0 to 2**32 - 1.
             index: 0 to 2**40 - 1: which sample this is.
+            partners: where ops mix samples, whom they may draw: a list of mappings of `image` and
+                targets, which takes the place of the dataset.
             **targets: `label`, `boxes`, `labels` of the boxes, `masks`, `keypoints`; see
-                `augpipe.data.targets.read_targets`.
+                `augpipe.data.targets.read_targets`. Boxes are written in `boxes.format`.
 
         Returns:
             The augmented sample with its record; a pure function of its arguments.
 
         Raises:
-            DataError: an image or a target of another type or shape.
+            DataError: an image or a target of another type or shape, or no partners.
         """
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-            raise DataError(
-                f"the image is {image.dtype} of shape {image.shape}; expected uint8 of (H, W, 3)"
-            )
-        sample = Sample(image.copy(), read_targets(targets, image.shape[:2]))
-        return self.apply(sample, seed=seed, epoch=epoch, index=index)
+        own = _read({"image": image} | targets, self.boxes)
+        if self.pictures > 1 and not len(partners):
+            raise DataError("the pipeline mixes samples; give partners=[{'image': ..., ...}, ...]")
+        key = {"seed": seed, "epoch": epoch, "index": index}
+        rows = self.rows(len(partners), **key)[0, 1:]
+        others = [_read(partners[row], self.boxes) if row >= 0 else None for row in rows]
+        done = self.apply(own, others, **key)
+        return replace(self.written(done), views=tuple(map(self.written, done.views)))
 
-    def apply(self, sample: Sample, **key: Any) -> Sample:
-        """Augment one sample, batch ops included; `key` is that of `plan`."""
+    def written(self, sample: Sample) -> Sample:
+        """The sample with its boxes as `boxes.format` says."""
+        if sample.boxes is None:
+            return sample
+        boxes = from_xyxy(sample.boxes, self.boxes.format, sample.image.shape[:2])
+        return replace(sample, targets=replace(sample.targets, boxes=boxes))
+
+    def apply(self, sample: Sample, partners: Sequence[Sample | None] = (), **key: Any) -> Sample:
+        """Augment one sample, batch ops included.
+
+        Args:
+            sample: with boxes as `Targets` has them.
+            partners: the other `rows` it is made of; None where they are not needed.
+            **key: that of `plan`.
+        """
+        everyone = (sample, *partners)
+        views = [self._view(everyone, view, **key) for view in range(self.views)]
+        return views[0] if len(views) == 1 else replace(views[0], views=tuple(views))
+
+    def _view(self, everyone: Sequence[Sample | None], view: int, **key: Any) -> Sample:
+        sample = cast(Sample, everyone[0])
         for part in (self, self.batch):
             if part is not None:
-                plan = part.plan(sample.image.shape[:2], **key)
-                done = cv2_image.run(plan, 0, Decoded(sample.image, np.eye(3)), sample.targets)
+                sizes = [(one or sample).image.shape[:2] for one in everyone]
+                targets = [[one.targets if one else None for one in everyone]]
+                plan = part.plan([sizes], view=view, targets=targets, **key)
+                done = cv2_image.run(plan, 0, [_as_decoded(one) for one in everyone])
                 sample = replace(done, record=sample.record + plan.params(0))
+                everyone = (sample,)
         return sample
 
     def plan(
@@ -119,40 +163,72 @@ class Pipeline:
         index: ArrayLike = 0,
         repeat: ArrayLike = 0,
         percentile: float | None = None,
+        view: int = 0,
+        targets: AllTargets | None = None,
     ) -> Plan:
         """Draw parameters and fold the steps, for one picture or for B.
 
         Args:
-            size: (height, width), or (B, 2) of them.
+            size: (height, width), or (B, 2) of them; or (B, pictures, 2), where ops mix.
             seed: 0 to 2**64 - 1.
             epoch: scalar or (B,).
             index: scalar or (B,), the sample's index in its dataset.
             repeat: scalar or (B,), how often the sampler showed the row before in this epoch.
             percentile: 0 to 100; instead of drawing, put every uniform number there and let
                 every `p` above 0 hit: how strong is this pipeline, at the most?
+            view: of the `views` of each sample, which one.
+            targets: for each sample those of its pictures; for ops that look for boxes.
 
         Returns:
             A plan of B rows; row b equals the plan of that row alone, to the bit.
         """
-        sizes = np.atleast_2d(np.asarray(size, np.int64))
-        parts = (np.atleast_1d(part) for part in (sizes[:, 0], epoch, index, repeat))
-        (rows,) = np.broadcast_shapes(*(part.shape for part in parts))
-        now = sizes = np.broadcast_to(sizes, (rows, 2))
-        index = np.broadcast_to(index, rows)
-        steps: list[Step] = []
-        record = []
-        for op, slot in zip(self.ops, self.slots, strict=True):
-            if percentile is None:
-                u = uniforms(seed, epoch, index, repeat, slot, 1 + op.draws)
-            else:
-                u = _at_percentile(percentile, rows, op.draws)
-            params = op.params(u)
-            with within(slot):
-                lowered = chain(slot, op.lower(params, now))
-            steps.extend(lowered)
-            now = Plan(now, lowered).out_size
-            record.append((slot, params))
-        return Plan(sizes, fold(steps), tuple(record))
+        keys = _keys(seed, epoch, index, repeat, percentile, rows=np.shape(size)[:-1][:1])
+        sizes = np.asarray(size, np.int64)
+        while sizes.ndim < 3:
+            sizes = sizes[None] if sizes.ndim == 1 else sizes[:, None]
+        sizes = np.broadcast_to(sizes, (len(keys.index), self.pictures, 2))
+        keys = replace(keys, view=view)
+        path = keys.after("") if self._whole_batch else ""
+        plan = make_plan(
+            self._slotted, sizes, keys, path, targets=targets, whole_batch=self._whole_batch
+        )
+        return replace(plan, boxes=self.boxes)
+
+    def rows(
+        self,
+        count: int,
+        *,
+        seed: int = 0,
+        epoch: ArrayLike = 0,
+        index: ArrayLike = 0,
+        repeat: ArrayLike = 0,
+        percentile: float | None = None,
+    ) -> NDArray[np.int64]:
+        """(B, pictures): which rows of a dataset of `count` each sample is made of, its own first.
+
+        -1 stands where a partner is not needed. The other arguments are those of `plan`.
+        """
+        keys = _keys(seed, epoch, index, repeat, percentile)
+        return rows_of_pictures(self._slotted, keys.index, count, keys)
+
+    @cached_property
+    def pictures(self) -> int:
+        """How many rows of the dataset one sample is made of: more than 1 where ops mix."""
+        return 1 if self._whole_batch else count_pictures(self._slotted)
+
+    @cached_property
+    def views(self) -> int:
+        """How many pictures come out for each sample."""
+        return prod(op.views for op in self.ops)
+
+    @cached_property
+    def mixes_labels(self) -> bool:
+        """Whether labels come out as distributions over classes."""
+        return any(op.mixes_labels for op in self.ops)
+
+    @property
+    def _slotted(self) -> Slotted:
+        return tuple(zip(self.ops, self.slots, strict=True))
 
     def explain(self, size: tuple[int, int] = (375, 500)) -> str:
         """What is done to a picture of that height and width: steps, fusion, and its limits."""
@@ -164,9 +240,11 @@ class Pipeline:
         return text
 
     def spec(self) -> dict[str, Any]:
-        """The pipeline in plain values, `{"ops": [...], "batch": [...]}`."""
+        """The pipeline in plain values, `{"ops": [...], "batch": [...], "boxes": {...}}`."""
         batch = {"batch": [op.spec() for op in self.batch]} if self.batch else {}
-        return {"ops": [op.spec() for op in self.ops], **batch}
+        params = self.boxes.model_dump(exclude_defaults=True)
+        boxes = {"boxes": params} if params else {}
+        return {"ops": [op.spec() for op in self.ops], **batch, **boxes}
 
     @cached_property
     def fingerprint(self) -> str:
@@ -192,7 +270,7 @@ class Pipeline:
         """A pipeline from YAML text, or from a file if given a `Path`.
 
         Raises:
-            RecipeError: not YAML, or not a list of ops or a mapping of `ops` and `batch`.
+            RecipeError: not YAML, or not a list of ops or a mapping of `ops`, `batch` and `boxes`.
         """
         where = str(text) if isinstance(text, Path) else "pipeline"
         raw = text.read_text(encoding="utf-8") if isinstance(text, Path) else text
@@ -203,15 +281,30 @@ class Pipeline:
     def _from_spec(cls, spec: Any) -> Self:
         if isinstance(spec, list):
             return cls(spec)
-        if isinstance(spec, dict) and set(spec) <= {"ops", "batch"} and "ops" in spec:
-            return cls(spec["ops"], batch=spec.get("batch"))
-        raise RecipeError("expected a list of ops, or a mapping with the keys ops and batch")
+        if isinstance(spec, dict) and set(spec) <= {"ops", "batch", "boxes"} and "ops" in spec:
+            return cls(spec["ops"], batch=spec.get("batch"), boxes=spec.get("boxes"))
+        raise RecipeError("expected a list of ops, or a mapping with the keys ops, batch and boxes")
+
+
+def _read(given: Mapping[str, Any], boxes: BoxParams) -> Sample:
+    """A sample from arrays, checked and copied."""
+    image = np.asarray(given["image"])
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        raise DataError(
+            f"the image is {image.dtype} of shape {image.shape}; expected uint8 of (H, W, 3)"
+        )
+    targets = {name: value for name, value in given.items() if name != "image"}
+    return Sample(image.copy(), read_targets(targets, image.shape[:2], boxes))
+
+
+def _as_decoded(sample: Sample | None) -> Picture | None:
+    return Picture(Decoded(sample.image, np.eye(3)), sample.targets) if sample else None
 
 
 def _part(ops: tuple[Op, ...], slots: tuple[str, ...]) -> Pipeline:
     """A pipeline of these ops under slots that were counted elsewhere."""
     part = Pipeline(ops)
-    part.slots = slots
+    part.slots, part._whole_batch = slots, True
     return part
 
 
@@ -235,6 +328,23 @@ def _slots(ops: tuple[Op, ...]) -> tuple[str, ...]:
     return tuple(slots)
 
 
+def _check_views(pipeline: Pipeline) -> None:
+    """Views have draws of their own, so all that is mixed comes before, and labels stay."""
+    batch = pipeline.batch.ops if pipeline.batch else ()
+    making = [number for number, op in enumerate(pipeline.ops) if op.views > 1]
+    mixing = [number for number, op in enumerate(pipeline.ops) if op.partners]
+    if not making and not any(op.views > 1 for op in batch):
+        return
+    name = pipeline.ops[making[0]].title() if making else "views"
+    if len(making) != 1:
+        raise RecipeError(f"{name}: one op among those for each picture may make views")
+    if mixing and mixing[-1] > making[0]:
+        mixer = pipeline.ops[mixing[-1]].title()
+        raise RecipeError(f"{name} comes before {mixer}, which mixes samples; move it behind")
+    if any(op.mixes_labels for op in batch):
+        raise RecipeError(f"{name}: views share a label, which ops on batches would mix")
+
+
 def _check_order(ops: tuple[Op, ...]) -> None:
     last: Op | None = None
     for op in ops:
@@ -246,9 +356,15 @@ def _check_order(ops: tuple[Op, ...]) -> None:
         last = op if op.ends_in_float else last
 
 
-def _at_percentile(percentile: float, rows: int, draws: int) -> NDArray[np.float64]:
-    if not 0 <= percentile <= 100:
-        raise RecipeError(f"percentile must lie between 0 and 100, not {percentile}")
-    u = np.full((rows, 1 + draws), min(percentile / 100, 1 - 2**-53))
-    u[:, 0] = 0.0
-    return u
+def _keys(
+    seed: int,
+    epoch: ArrayLike,
+    index: ArrayLike,
+    repeat: ArrayLike,
+    percentile: float | None = None,
+    rows: tuple[int, ...] = (),
+) -> Keys:
+    parts = [np.atleast_1d(part) for part in (epoch, index, repeat)]
+    shape = np.broadcast_shapes(rows, *(part.shape for part in parts))
+    epochs, indices, repeats = (np.broadcast_to(part, shape) for part in parts)
+    return Keys(seed, epochs, indices, repeats, percentile)

@@ -4,6 +4,8 @@
     Recolor  which colour each pixel becomes        one matrix over (rgb, mean rgb, 1), one pass
     Lookup   which level each channel's level gets  one table of 256 for each channel, one pass
     Kernel   anything else, by name                 one pass, never fused
+    Mix      several pictures become one            each is made by a plan of its own
+    Branch   one of several ways, or a blend        what the picture's own way takes
 
 A plan covers a batch: every array in a step has one entry for each of B rows. Fusion is the
 meaning of a pipeline, not an optimisation of it: a run of warps *is* one map from output to input
@@ -23,6 +25,9 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from augpipe.boxes import BoxParams
+from augpipe.shrink import shrink_factors
 
 Floats = NDArray[np.float64]
 Params = Mapping[str, NDArray[Any]]
@@ -129,7 +134,59 @@ class Kernel:
         return self.name.replace("_", " ")
 
 
-Step = Warp | Recolor | Lookup | Kernel
+@dataclass(frozen=True, slots=True, eq=False)
+class Branch:
+    """Ways that part from the picture that comes in, of which each row takes one or blends several.
+
+    Within a way steps fold; from outside none folds into it. No way changes the picture's size.
+
+    Attributes:
+        weights: (B, K), which sum to one in each row. A way of weight 0 is not gone, one of weight
+            1 is the result to the bit; else the results are summed in float32 and rounded once.
+        ways: the steps of each of K ways, none of which leaves the picture as it is.
+        ops: the slots of the ops that this step carries out.
+    """
+
+    weights: Floats
+    ways: tuple[tuple[Step, ...], ...]
+    ops: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        both = " or " if ((self.weights == 0) | (self.weights == 1)).all() else " blended with "
+        return both.join(", then ".join(map(str, way)) or "nothing" for way in self.ways)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mix:
+    """Make one picture of several, by a name that an executor knows. The first step of its plan.
+
+    In a plan for whole batches there are no parts: a row's partner is another row.
+
+    Attributes:
+        name: what the executors call it.
+        params: arrays with one entry for each row.
+        size: (B, 2) int64, the output's height and width.
+        matrix: (B, 3, 3), from output coordinates to those in which `params` are given.
+        parts: the plans of the pictures that go in, the sample's own first.
+        needed: (B, parts), which pictures are to be seen at all; others need not be decoded.
+        absorbs: whether a warp that follows is carried out on the parts instead.
+        ops: the slots of the ops that this step carries out.
+    """
+
+    name: str
+    params: Params
+    size: NDArray[np.int64]
+    matrix: Floats
+    parts: tuple[Plan, ...] = ()
+    needed: NDArray[np.bool_] | None = None
+    absorbs: bool = False
+    ops: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{len(self.parts) or 2} pictures -> {_size(self.size)}"
+
+
+Step = Warp | Recolor | Lookup | Kernel | Branch | Mix
 
 # The (3, 7) colour map that changes nothing.
 IDENTITY_RECOLOR = np.hstack([np.eye(3), np.zeros((3, 4))])
@@ -142,6 +199,9 @@ def fuse(a: Step, b: Step) -> Step | None:
     if why_apart(a, b):
         return None
     ops = (*a.ops, *b.ops)
+    if isinstance(a, Mix) and isinstance(b, Warp):
+        parts = tuple(replace(part, steps=fold((*part.steps, b))) for part in a.parts)
+        return replace(a, parts=parts, matrix=a.matrix @ b.matrix, size=b.size, ops=ops)
     if isinstance(a, Warp) and isinstance(b, Warp):
         interpolation, border = a.interpolation or b.interpolation, a.border or b.border
         return Warp(a.matrix @ b.matrix, b.size, interpolation, border, ops)
@@ -154,9 +214,13 @@ def fuse(a: Step, b: Step) -> Step | None:
 
 def why_apart(a: Step, b: Step) -> str | None:
     """Why `a` and `b` must stay two steps; None where they are one."""
+    if isinstance(a, Branch) or isinstance(b, Branch):
+        return "each picture goes its own way"
     if isinstance(a, Kernel) or isinstance(b, Kernel):
         kernel = a if isinstance(a, Kernel) else b
         return f"{kernel} is a pass of its own"
+    if isinstance(a, Mix) or isinstance(b, Mix):
+        return _mix_apart(a, b)
     if isinstance(a, Warp) and isinstance(b, Warp):
         return _warps_apart(a, b)
     if isinstance(a, Warp) or isinstance(b, Warp):
@@ -172,6 +236,13 @@ def _warps_apart(a: Warp, b: Warp) -> str | None:
         if ours and theirs and ours != theirs:
             return f"different {what}: {ours}, then {theirs}"
     return None
+
+
+def _mix_apart(a: Step, b: Step) -> str | None:
+    if not (isinstance(a, Mix) and a.absorbs and isinstance(b, Warp)):
+        return "mixing is a pass of its own"
+    ends = [part.steps[-1] for part in a.parts]
+    return next((why for end in ends if (why := why_apart(end, b))), None)
 
 
 def _as_table(step: Step) -> NDArray[np.uint8] | None:
@@ -199,11 +270,6 @@ def needs_mean(step: Recolor) -> NDArray[np.bool_]:
     return np.asarray(np.any(step.matrix[:, :, 3:6] != 0, axis=(1, 2)))
 
 
-def moves_pixels(step: Step) -> bool:
-    """Whether boxes, masks and keypoints have to follow the step."""
-    return step.moves if isinstance(step, Kernel) else isinstance(step, Warp)
-
-
 def fold(steps: Iterable[Step]) -> tuple[Step, ...]:
     """Merge each step into the one before it, where the two are one."""
 
@@ -214,6 +280,9 @@ def fold(steps: Iterable[Step]) -> tuple[Step, ...]:
     return reduce(push, steps, ())
 
 
+_KEEP_ALL = BoxParams()
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """The folded steps for B pictures.
@@ -222,11 +291,13 @@ class Plan:
         size: (B, 2) int64, height and width of the upright pictures that come in.
         steps: what to do, in order.
         record: for each op, its slot and the parameters it drew, (B, ...) each.
+        boxes: which boxes are kept in the end.
     """
 
     size: NDArray[np.int64]
     steps: tuple[Step, ...]
     record: tuple[tuple[str, Params], ...] = ()
+    boxes: BoxParams = _KEEP_ALL
 
     def __len__(self) -> int:
         return len(self.size)
@@ -234,8 +305,15 @@ class Plan:
     @property
     def out_size(self) -> NDArray[np.int64]:
         """(B, 2) int64, height and width of what comes out."""
-        warps = [step for step in self.steps if isinstance(step, Warp)]
-        return warps[-1].size if warps else self.size
+        sizes = [step.size for step in self.steps if isinstance(step, Warp | Mix)]
+        return sizes[-1] if sizes else self.size
+
+    @cached_property
+    def leaves(self) -> tuple[Plan, ...]:
+        """The plans that begin with a picture of the dataset, the sample's own first."""
+        if self.steps and isinstance(first := self.steps[0], Mix) and first.parts:
+            return tuple(leaf for part in first.parts for leaf in part.leaves)
+        return (self,)
 
     @cached_property
     def decode_scale(self) -> NDArray[np.int64]:
@@ -260,46 +338,37 @@ class Plan:
         return "\n".join(self._lines())
 
     def _lines(self) -> Iterator[str]:
-        warps = sum(
-            isinstance(step, Warp) and step.interpolation is not None for step in self.steps
-        )
+        warps = _resamplings(self.steps)
+        slots = {op for step in self.steps for op in step.ops}
         yield (
-            f"{_size(self.size)} -> {_size(self.out_size)}: {_count(len(self.record), 'op')}, "
+            f"{_size(self.size)} -> {_size(self.out_size)}: {_count(len(slots), 'op')}, "
             f"{_count(len(self.steps), 'step')}, {_count(warps, 'resampling')}{_scale(self)}"
         )
         for number, step in enumerate(self.steps, 1):
             if number > 1:
                 yield f"      not one step: {why_apart(self.steps[number - 2], step)}"
             yield f"  {number}  {type(step).__name__.lower():8}{' + '.join(step.ops)}  [{step}]"
-
-
-def shrink_factors(matrix: Floats, size: NDArray[np.int64]) -> NDArray[np.int64]:
-    """By which powers of two a picture may be shrunk before it is sampled through `matrix`.
-
-    Bilinear sampling reads two pixels along each axis, so it skips none as long as an output pixel
-    covers less than two. The factor leaves between one and two; it is judged at the centre of the
-    output, for each axis of the input alone.
-
-    Args:
-        matrix: (B, 3, 3), output to input coordinates.
-        size: (B, 2), the output's height and width.
-
-    Returns:
-        (B, 2) int64 powers of two, for height and width of the input.
-    """
-    centre = np.stack([size[:, 1] / 2, size[:, 0] / 2, np.ones(len(size))], axis=1)
-    x, y, w = (matrix @ centre[:, :, None])[:, :, 0].T
-    # The derivative of (x / w, y / w) along the output's axes; w is 1 unless there is perspective.
-    jacobian = matrix[:, :2, :2] - np.stack([x / w, y / w], 1)[:, :, None] * matrix[:, 2:, :2]
-    covered = np.linalg.norm(jacobian, axis=2)[:, ::-1] / np.abs(w)[:, None]
-    # A hair of slack, or a factor of exactly two would depend on the last bit of a cosine.
-    levels = np.floor(np.log2(np.maximum(covered * (1 + 1e-9), 1.0)))
-    return np.asarray(np.exp2(levels), np.int64)
+            yield from _lines_of_parts(step.parts if isinstance(step, Mix) else ())
 
 
 def chain(op: str, steps: Step | Sequence[Step]) -> tuple[Step, ...]:
     """What one op lowered to, as a tuple of steps that know the op's slot."""
-    return tuple(replace(s, ops=(op,)) for s in ((steps,) if isinstance(steps, Step) else steps))
+    return tuple(_labelled(s, op) for s in ((steps,) if isinstance(steps, Step) else steps))
+
+
+def _labelled(step: Step, op: str) -> Step:
+    if isinstance(step, Branch):
+        step = replace(step, ways=tuple(chain(op, way) for way in step.ways))
+    return replace(step, ops=(op,))
+
+
+def _lines_of_parts(parts: Sequence[Plan]) -> Iterator[str]:
+    """Each part's plan, and those that read alike once."""
+    texts = [part.explain() for part in parts]
+    for text in dict.fromkeys(texts):
+        whose = [f"{number}" for number, other in enumerate(texts) if other == text]
+        yield f"       picture {', '.join(whose)}:"
+        yield from (f"         {line}" for line in text.splitlines())
 
 
 def _size(size: NDArray[np.int64]) -> str:
@@ -311,6 +380,16 @@ def _size(size: NDArray[np.int64]) -> str:
 def _scale(plan: Plan) -> str:
     scales = np.unique(plan.decode_scale)
     return f", decode at 1/{' or 1/'.join(map(str, scales))}" if scales.max() > 1 else ""
+
+
+def _resamplings(steps: Iterable[Step]) -> int:
+    """How often a picture is resampled; of the ways that part, on the one with the most."""
+    return sum(
+        max(map(_resamplings, step.ways))
+        if isinstance(step, Branch)
+        else isinstance(step, Warp) and step.interpolation is not None
+        for step in steps
+    )
 
 
 def _count(number: int, noun: str) -> str:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 import yaml
 from pydantic import BeforeValidator, Field
 
+from augpipe.boxes import BoxParams
 from augpipe.errors import RecipeError, suggest, within
 from augpipe.loader.config import LoaderConfig
 from augpipe.ops import Normalize, make_op
@@ -59,12 +60,14 @@ class PipelineConfig(Settings):
         val: ops for each validation picture; by default none.
         batch: ops for each training batch, on the device.
         normalize: statistics, or their name; the last step of training and of validation.
+        boxes: how boxes are written, and which are kept.
     """
 
     train: _Ops = ()
     val: _Ops = ()
     batch: _Ops = ()
     normalize: Annotated[Normalize | None, BeforeValidator(_named_statistics)] = None
+    boxes: BoxParams = BoxParams()
 
 
 class Recipe(Settings):
@@ -120,7 +123,7 @@ class Recipe(Settings):
         ops = _made(own, f"pipeline.{part}")
         batch_ops = _made(batch, "pipeline.batch")
         with within("pipeline"):
-            return Pipeline(ops, batch=[*batch_ops, *last])
+            return Pipeline(ops, batch=[*batch_ops, *last], boxes=config.boxes)
 
     def to_yaml(self) -> str:
         """The recipe with all defaults filled in, except those of the ops."""

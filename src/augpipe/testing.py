@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from augpipe.data.sample import Decoded, Targets
+from augpipe.data.sample import Decoded, Picture, Targets
 from augpipe.execute import cv2_image, torch_batch
 from augpipe.loader.batch import Batch
 from augpipe.loader.loader import Loader
@@ -74,8 +74,8 @@ def assert_executors_agree(
     stack = np.stack(images)
     pipeline = Pipeline(ops)
     plan = pipeline.plan(stack.shape[1:3], seed=seed, index=np.arange(len(stack)))
-    sources = [Decoded(image, np.eye(3)) for image in stack]
-    by_cv2 = [cv2_image.run(plan, b, s, Targets()).image for b, s in enumerate(sources)]
+    pictures = [Picture(Decoded(image, np.eye(3)), Targets()) for image in stack]
+    by_cv2 = [cv2_image.run(plan, b, [one]).image for b, one in enumerate(pictures)]
     by_torch = torch_batch.run(plan, torch.from_numpy(stack).permute(0, 3, 1, 2))
     ours, theirs = np.stack(by_cv2), by_torch.permute(0, 2, 3, 1).numpy()
     if ours.shape != theirs.shape or ours.dtype != theirs.dtype:

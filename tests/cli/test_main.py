@@ -15,7 +15,7 @@ FLAGS = {
         "--percentile", "--part",
     ],
     "explain": ["recipe", "--size", "--set"],
-    "ops": ["name"],
+    "ops": ["--out", "--params", "name"],
 }  # fmt: skip
 
 

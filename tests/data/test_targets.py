@@ -2,7 +2,10 @@ import numpy as np
 import pytest
 import torch
 from torchvision import tv_tensors
+from torchvision.transforms.v2.functional import convert_bounding_box_format
 
+from augpipe import Pipeline
+from augpipe.boxes import BoxParams, from_xyxy, to_xyxy
 from augpipe.data.targets import read_targets
 from augpipe.errors import DataError
 
@@ -68,12 +71,44 @@ def test_a_semantic_mask_holds_classes():
     )
 
 
-def test_boxes_in_another_format_are_refused():
-    boxes = tv_tensors.BoundingBoxes(BOXES, format="XYWH", canvas_size=SIZE)
-    with pytest.raises(DataError, match="XYWH; convert them to XYXY"):
-        read_targets({"boxes": boxes}, SIZE)
+@pytest.mark.parametrize("format", ["XYXY", "XYWH", "CXCYWH"])
+def test_torchvisions_boxes_say_how_they_are_written(format):
     same = tv_tensors.BoundingBoxes(BOXES, format="XYXY", canvas_size=SIZE)
-    np.testing.assert_array_equal(read_targets({"boxes": same}, SIZE).boxes, BOXES)
+    boxes = convert_bounding_box_format(same, new_format=format)
+    np.testing.assert_allclose(read_targets({"boxes": boxes}, SIZE).boxes, BOXES)
+
+
+WRITTEN = {
+    "pascal_voc": [2, 1, 6, 5],
+    "albumentations": [2 / 8, 1 / 6, 6 / 8, 5 / 6],
+    "coco": [2, 1, 4, 4],
+    "yolo": [4 / 8, 3 / 6, 4 / 8, 4 / 6],
+}
+
+
+@pytest.mark.parametrize("format", WRITTEN)
+def test_every_format_says_the_same_and_is_written_back(format):
+    params = BoxParams(format=format)
+    boxes = read_targets({"boxes": np.array([WRITTEN[format]])}, SIZE, params).boxes
+    np.testing.assert_allclose(boxes, [[2, 1, 6, 5]])
+    np.testing.assert_allclose(from_xyxy(boxes, format, SIZE), [WRITTEN[format]])
+    sample = Pipeline([{"horizontal_flip": {"p": 1}}], boxes=params)(
+        np.zeros((*SIZE, 3), np.uint8), boxes=np.array([WRITTEN[format]])
+    )
+    np.testing.assert_allclose(to_xyxy(sample.boxes, format, SIZE), [[2, 1, 6, 5]])
+
+
+def test_invalid_boxes_are_an_error_or_clipped_or_dropped_with_all_that_is_theirs():
+    target = {"boxes": [[0, 0, 9, 6], [1, 1, 1, 3], [1, 2, 3, 4]], "labels": [7, 8, 9]}
+    with pytest.raises(DataError, match=r"its box 0 \(x0, y0, x1, y1 = 0, 0, 9, 6\) leaves"):
+        read_targets(target, SIZE)
+    clipped = read_targets(target, SIZE, BoxParams(on_invalid="clip"))
+    assert clipped.boxes.tolist() == [[0, 0, 8, 6], [1, 2, 3, 4]]
+    assert clipped.box_labels.tolist() == [7, 9]
+    dropped = read_targets(target, SIZE, BoxParams(on_invalid="drop"))
+    assert dropped.box_labels.tolist() == [9]
+    rounded = {"boxes": [[0, 0, 8.004, 6]]}
+    assert read_targets(rounded, SIZE).boxes.tolist() == [[0, 0, 8, 6]]
 
 
 @pytest.mark.parametrize(

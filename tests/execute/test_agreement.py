@@ -12,11 +12,11 @@ import torch
 import pictures
 from augpipe.pipeline import Pipeline
 from augpipe.plan import Plan
-from cases import CASES, CPU_ONLY, Case, Tolerance, single, tolerance
+from cases import CASES, CPU_ONLY, TORCH_ONLY, Case, Tolerance, single, tolerance
 from executors import distance, on_cv2, on_torch
 
 ROWS = np.arange(16)
-ON_BOTH = [name for name in CASES if name not in CPU_ONLY]
+ON_BOTH = [name for name in CASES if name not in CPU_ONLY | TORCH_ONLY]
 CHAIN = [
     "horizontal_flip",
     {"affine": {"degrees": 20, "translate": [0.1, 0.1], "shear": 5}},

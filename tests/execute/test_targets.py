@@ -11,9 +11,9 @@ from augpipe.execute.targets import follow
 from augpipe.ops import find_op
 from augpipe.pipeline import Pipeline
 from augpipe.plan import Border, Kernel, Plan, Warp
-from cases import CASES
+from cases import CASES, TORCH_ONLY
+from painting import SIZE, dot, find_dot, rectangles
 
-SIZE = (120, 160)
 BOX = np.array([[50.0, 40.0, 90.0, 75.0]])
 UPRIGHT = {
     "horizontal flip": [{"horizontal_flip": {"p": 1}}],
@@ -57,28 +57,6 @@ GEOMETRIC = UPRIGHT | TURNED
 KEYS = range(6)
 
 
-def painted(boxes: np.ndarray) -> np.ndarray:
-    """White rectangles on black."""
-    picture = np.zeros((*SIZE, 3), np.uint8)
-    for x0, y0, x1, y1 in boxes.astype(int):
-        picture[y0:y1, x0:x1] = 255
-    return picture
-
-
-def dot(x: float, y: float) -> np.ndarray:
-    """A soft dot about a point."""
-    rows, columns = np.mgrid[0 : SIZE[0], 0 : SIZE[1]] + 0.5
-    bell = 255 * np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * 3.0**2))
-    return np.repeat(bell.round().astype(np.uint8)[..., None], 3, axis=2)
-
-
-def find_dot(picture: np.ndarray) -> np.ndarray:
-    """(x, y) of the centre of brightness."""
-    weight = picture[..., 0].astype(np.float64)
-    rows, columns = np.indices(weight.shape) + 0.5
-    return np.array([(columns * weight).sum(), (rows * weight).sum()]) / weight.sum()
-
-
 def find_edges(picture: np.ndarray) -> np.ndarray:
     """x0, y0, x1, y1 of one upright white rectangle, to parts of a pixel."""
     light = picture[..., 0] / 255
@@ -97,7 +75,7 @@ def run(ops: list, picture: np.ndarray, key: int, **targets) -> Sample:
 @pytest.mark.parametrize("ops", UPRIGHT.values(), ids=UPRIGHT)
 def test_a_box_lies_around_its_painted_rectangle(ops):
     for key in KEYS:
-        sample = run(ops, painted(BOX), key, boxes=BOX, labels=np.array([3]))
+        sample = run(ops, rectangles(BOX), key, boxes=BOX, labels=np.array([3]))
         assert np.abs(sample.boxes[0] - find_edges(sample.image)).max() < 0.5
         assert sample.targets.box_labels.tolist() == [3]
 
@@ -166,7 +144,7 @@ def test_masks_equal_a_picture_that_is_warped_to_the_nearest(op):
 
 def test_a_semantic_mask_keeps_its_classes_and_its_shape():
     classes = blob() * np.int32(70_001)
-    sample = run(GEOMETRIC["rotation"], painted(BOX), 0, masks=classes)
+    sample = run(GEOMETRIC["rotation"], rectangles(BOX), 0, masks=classes)
     assert sample.masks.dtype == np.int32
     assert sample.masks.shape == SIZE
     assert np.unique(sample.masks).tolist() == [0, 70_001]
@@ -179,7 +157,7 @@ def test_no_objects_are_no_trouble():
         "masks": np.zeros((0, *SIZE), np.uint8),
         "keypoints": np.zeros((0, 5, 2)),
     }
-    sample = run(GEOMETRIC["smaller"], painted(BOX), 0, **nothing)
+    sample = run(GEOMETRIC["smaller"], rectangles(BOX), 0, **nothing)
     assert sample.boxes.shape == (0, 4)
     assert sample.masks.shape == (0, 37, 50)
     assert sample.keypoints.shape == (0, 5, 2)
@@ -188,7 +166,7 @@ def test_no_objects_are_no_trouble():
 def test_boxes_are_clipped_to_the_picture():
     middle = [{"center_crop": {"size": [60, 80]}}]  # x 40 to 120, y 30 to 90
     boxes = np.array([[0.0, 0, 160, 120], [50, 40, 130, 80], [30, 20, 50.5, 40.25]])
-    sample = run(middle, painted(boxes), 0, boxes=boxes)
+    sample = run(middle, rectangles(boxes), 0, boxes=boxes)
     assert sample.boxes.tolist() == [[0, 0, 80, 60], [10, 10, 80, 50], [0, 0, 10.5, 10.25]]
 
 
@@ -197,7 +175,7 @@ def test_a_box_that_reaches_beyond_the_horizon_ends_where_the_picture_does():
     matrix = np.linalg.inv(np.array([[1, 0, 0], [0, 1, 0], [-1 / 80, 0, 1.0]]))
     step = Warp(matrix[None], np.array([SIZE]), "bilinear", Border(), ops=("tilt#0",))
     boxes = np.array([[20.0, 10, 40, 20], [40, 0, 120, 40], [90, 0, 120, 40]])
-    targets = run([], painted(boxes), 0, boxes=boxes, labels=np.arange(3)).targets
+    targets = run([], rectangles(boxes), 0, boxes=boxes, labels=np.arange(3)).targets
     moved = follow(targets, Plan(np.array([SIZE]), (step,)), 0)
     assert np.allclose(moved.boxes, [[80 / 3, 40 / 3, 80, 40], [80, 0, 160, 120]])
     assert moved.box_labels.tolist() == [0, 1]
@@ -209,10 +187,10 @@ def test_what_left_the_picture_is_dropped_together():
     targets = {
         "boxes": boxes,
         "labels": np.array([7, 8, 9]),
-        "masks": np.stack([painted(box[None])[..., 0] // 255 for box in boxes]),
+        "masks": np.stack([rectangles(box[None])[..., 0] // 255 for box in boxes]),
         "keypoints": boxes[:, None, :2] + 5,
     }
-    sample = run(middle, painted(boxes), 0, **targets)
+    sample = run(middle, rectangles(boxes), 0, **targets)
     assert sample.boxes.tolist() == [[10, 10, 50, 45]]
     assert sample.targets.box_labels.tolist() == [8]
     assert sample.masks.shape == (1, 60, 80)
@@ -222,8 +200,8 @@ def test_what_left_the_picture_is_dropped_together():
 
 def test_a_label_of_the_picture_stays():
     soft = np.array([0.25, 0.75], np.float32)
-    assert run(GEOMETRIC["rotation"], painted(BOX), 0, label=4).label == 4
-    kept = run(GEOMETRIC["rotation"], painted(BOX), 0, label=soft).label
+    assert run(GEOMETRIC["rotation"], rectangles(BOX), 0, label=4).label == 4
+    kept = run(GEOMETRIC["rotation"], rectangles(BOX), 0, label=soft).label
     assert np.array_equal(kept, soft)
 
 
@@ -241,14 +219,22 @@ def test_a_label_of_the_picture_stays():
 )
 def test_left_and_right_keypoints_swap_where_the_picture_is_mirrored(ops, mirrored):
     points = np.array([[[60.0, 50], [90, 50], [75, 70]]])  # left hand, right hand, nose
-    plain = run(ops, painted(BOX), 0, keypoints=points).keypoints
+    plain = run(ops, rectangles(BOX), 0, keypoints=points).keypoints
     swapped = run(
-        ops, painted(BOX), 0, keypoints=points, mirrored_keypoints=np.array([1, 0, 2])
+        ops, rectangles(BOX), 0, keypoints=points, mirrored_keypoints=np.array([1, 0, 2])
     ).keypoints
     assert np.array_equal(swapped, plain[:, [1, 0, 2]] if mirrored else plain)
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if "p" in find_op(name).model_fields])
+@pytest.mark.parametrize(
+    "name",
+    # Without its partners a mosaic still scales the picture.
+    [
+        name
+        for name in CASES
+        if "p" in find_op(name).model_fields and name not in (*TORCH_ONLY, "mosaic")
+    ],
+)
 def test_p_zero_leaves_every_target_as_it_is(name):
     targets = {
         "boxes": BOX + 0.125,
@@ -256,7 +242,8 @@ def test_p_zero_leaves_every_target_as_it_is(name):
         "keypoints": np.array([[[60.5, 50.25], [90, 50]]]),
         "mirrored_keypoints": np.array([1, 0]),
     }
-    sample = run([{name: {**CASES[name].extreme, "p": 0}}], painted(BOX), 0, **targets)
+    ops, picture = [{name: {**CASES[name].extreme, "p": 0}}], rectangles(BOX)
+    sample = run(ops, picture, 0, **targets, partners=[{"image": picture}])
     for target, before in targets.items():
         assert np.array_equal(getattr(sample.targets, target), before)
 
@@ -268,7 +255,7 @@ def test_flipping_twice_restores_every_target():
         "keypoints": np.array([[[60.5, 50.25], [90, 50]]]),
         "mirrored_keypoints": np.array([1, 0]),
     }
-    sample = run([{"horizontal_flip": {"p": 1}}] * 2, painted(BOX), 0, **targets)
+    sample = run([{"horizontal_flip": {"p": 1}}] * 2, rectangles(BOX), 0, **targets)
     assert np.array_equal(sample.boxes, targets["boxes"])
     assert np.array_equal(sample.masks, targets["masks"])
     assert np.array_equal(sample.keypoints, targets["keypoints"])
@@ -278,14 +265,14 @@ def test_the_source_targets_are_never_written_to():
     targets = {"boxes": BOX.copy(), "masks": blob()[None], "keypoints": BOX[:, None, :2].copy()}
     for array in targets.values():
         array.setflags(write=False)
-    run(GEOMETRIC["chain"], painted(BOX), 0, **targets)
-    run([{"horizontal_flip": {"p": 1}}], painted(BOX), 0, **targets)
+    run(GEOMETRIC["chain"], rectangles(BOX), 0, **targets)
+    run([{"horizontal_flip": {"p": 1}}], rectangles(BOX), 0, **targets)
 
 
 @pytest.mark.parametrize("name", ["boxes", "masks", "keypoints"])
 def test_a_kernel_that_moves_pixels_refuses_spatial_targets_by_name(name):
     target = {"boxes": BOX, "masks": blob()[None], "keypoints": BOX[:, None, :2]}[name]
-    sample = Sample(painted(BOX), run([], painted(BOX), 0, label=1, **{name: target}).targets)
+    sample = Sample(rectangles(BOX), run([], rectangles(BOX), 0, label=1, **{name: target}).targets)
     swirl = Kernel("swirl", {}, moves=True, ops=("swirl#0",))
     with pytest.raises(TargetError) as caught:
         follow(sample.targets, Plan(np.array([SIZE]), (swirl,)), 0)
@@ -297,5 +284,5 @@ def test_a_kernel_that_moves_pixels_refuses_spatial_targets_by_name(name):
 
 def test_a_kernel_that_moves_pixels_accepts_a_label():
     swirl = Kernel("swirl", {}, moves=True, ops=("swirl#0",))
-    targets = run([], painted(BOX), 0, label=1).targets
+    targets = run([], rectangles(BOX), 0, label=1).targets
     assert follow(targets, Plan(np.array([SIZE]), (swirl,)), 0) is targets

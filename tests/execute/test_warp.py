@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from augpipe.data.sample import Decoded, Targets
+from augpipe.data.sample import Decoded, Picture, Targets
 from augpipe.execute import cv2_image, cv2_warp, warp
 from augpipe.pipeline import Pipeline
 from augpipe.plan import Border, Plan, Warp, fold
@@ -251,8 +251,8 @@ def test_the_orientation_of_a_file_is_one_more_warp(ops, kind, noise):
     """To a level; so even extents: area means start from another end in a mirrored picture."""
     upright = noise[:64, :96]
     plan = Pipeline(ops).plan(upright.shape[:2])
-    expected = cv2_image.run(plan, 0, Decoded(upright, np.eye(3)), Targets()).image
-    found = cv2_image.run(plan, 0, stored(upright, kind), Targets()).image
+    expected = cv2_image.run(plan, 0, [Picture(Decoded(upright, np.eye(3)), Targets())]).image
+    found = cv2_image.run(plan, 0, [Picture(stored(upright, kind), Targets())]).image
     assert found.shape == expected.shape
     assert distance(found, expected).max() <= 1
 
@@ -260,7 +260,9 @@ def test_the_orientation_of_a_file_is_one_more_warp(ops, kind, noise):
 @pytest.mark.parametrize("kind", TURNS, ids=str)
 def test_the_orientation_alone_is_exact(kind, noise):
     plan = Pipeline([]).plan(noise.shape[:2])
-    assert np.array_equal(cv2_image.run(plan, 0, stored(noise, kind), Targets()).image, noise)
+    assert np.array_equal(
+        cv2_image.run(plan, 0, [Picture(stored(noise, kind), Targets())]).image, noise
+    )
 
 
 @pytest.mark.parametrize(
@@ -277,8 +279,8 @@ def test_a_decoder_that_halves_loses_nothing_that_the_plan_needs(op, largest, ph
     plan = Pipeline([op]).plan((64, 96))
     assert plan.decode_scale.tolist() == [2]
     matrix = np.diag([0.5, 0.5, 1.0])
-    ours = cv2_image.run(plan, 0, Decoded(half, matrix), Targets()).image
-    full = cv2_image.run(plan, 0, Decoded(whole, np.eye(3)), Targets()).image
+    ours = cv2_image.run(plan, 0, [Picture(Decoded(half, matrix), Targets())]).image
+    full = cv2_image.run(plan, 0, [Picture(Decoded(whole, np.eye(3)), Targets())]).image
     assert distance(ours, full).max() <= largest
 
 
@@ -292,7 +294,7 @@ def test_what_was_read_as_a_view_is_never_written_to(first, noise):
     noise.setflags(write=False)
     before = noise.tobytes()
     plan = Pipeline([*first, {"random_erasing": {"p": 1}}]).plan(noise.shape[:2])
-    erased = cv2_image.run(plan, 0, Decoded(noise, np.eye(3)), Targets()).image
+    erased = cv2_image.run(plan, 0, [Picture(Decoded(noise, np.eye(3)), Targets())]).image
     assert noise.tobytes() == before
     assert not np.array_equal(erased, noise)
     assert erased.flags.c_contiguous

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
+import sys
 
 import albumentations
 import numpy as np
@@ -11,9 +13,9 @@ import pytest
 import torch
 from torchvision.transforms import v2
 
-from augpipe import Pipeline, build_loader
+from augpipe import Pipeline
 from augpipe.adapters import import_library
-from augpipe.data.sample import Decoded, Targets
+from augpipe.data.sample import Decoded, Picture, Targets
 from augpipe.errors import PlanError, RecipeError, TargetError
 from augpipe.execute import cv2_image, torch_batch
 from augpipe.ops import Foreign
@@ -58,27 +60,6 @@ def test_global_generators_are_as_they_were(spec):
     assert before == after
 
 
-def draws(num_workers: int, **options) -> list[bytes]:
-    """What 12 equal pictures become in two epochs."""
-    images = np.repeat(photo()[None], 12, axis=0)
-    loader = build_loader(
-        images, [OBJECTS[0], OBJECTS[2]], batch_size=2, num_workers=num_workers, **options
-    )
-    return [image.numpy().tobytes() for _ in range(2) for batch in loader for image in batch.images]
-
-
-@pytest.mark.filterwarnings("ignore:This DataLoader will create")
-def test_three_workers_give_twentyfour_draws_of_twentyfour():
-    """By itself, albumentations 2.0.8 gives 4 with 3 workers, and repeats them every epoch."""
-    one = draws(0)
-    assert len(set(one)) == 24
-    assert draws(3) == one
-
-
-def test_they_travel_to_spawned_workers():
-    assert draws(1, multiprocessing_context="spawn") == draws(0)
-
-
 def test_a_named_transform_comes_back_from_yaml():
     pipeline = Pipeline(NAMED)
     again = Pipeline.from_yaml(pipeline.to_yaml())
@@ -103,15 +84,45 @@ def test_the_record_names_transform_and_seed():
     assert 0 <= drawn["seed"] < 2**53
 
 
-def test_what_may_move_pixels_refuses_boxes_and_what_does_not_keeps_them():
+def test_a_callable_refuses_boxes_unless_it_is_said_to_move_nothing():
     boxes = {"boxes": [[1, 2, 3, 4]], "labels": [0]}
-    with pytest.raises(TargetError, match=r"torchvision\.ColorJitter#0 moves pixels and has no"):
-        Pipeline(NAMED[1:2])(photo(), **boxes)
-    told = Foreign.wrapping(v2.ColorJitter(0.4), moves=False)
-    for spec in (told, NAMED[0]):
+    with pytest.raises(TargetError, match=r"callable\.from_all_generators#0: from_all_gen.* boxes"):
+        Pipeline([from_all_generators])(photo(), **boxes)
+    told = Foreign.wrapping(from_all_generators, moves=False)
+    for spec in (told, *NAMED):
         assert Pipeline([spec])(photo(), **boxes).boxes.tolist() == [[1, 2, 3, 4]]
-    with pytest.raises(TargetError):
-        Pipeline([albumentations.HorizontalFlip()])(photo(), **boxes)
+
+
+def test_between_our_own_warps_targets_are_where_the_pixels_are():
+    flip = {"horizontal_flip": {"p": 1}}
+    pipeline = Pipeline([flip, albumentations.VerticalFlip(p=1), flip])
+    done = pipeline(photo(), boxes=[[10, 20, 30, 40]], labels=[5])
+    assert np.array_equal(done.image, photo()[::-1])
+    assert np.allclose(done.boxes, [[10, 35, 30, 55]], atol=1e-4)
+
+
+IMGAUG = """
+import numpy as np
+from augpipe import Pipeline
+names = ["Add", "Cutout", "Cartoon", "GaussianBlur", "MotionBlur", "AddToHue", "Grayscale",
+         "GammaContrast", "CLAHE", "Emboss", "Canny", "Fliplr", "Affine", "PiecewiseAffine",
+         "ElasticTransformation", "PerspectiveTransform", "Jigsaw", "Identity", "MaxPooling",
+         "Superpixels", "CropAndPad", "Fog", "Rain", "Snowflakes"]
+parameters = {"Add": {"value": 9}, "Jigsaw": {"nb_rows": 2, "nb_cols": 2},
+              "MaxPooling": {"kernel_size": 2}, "CropAndPad": {"percent": 0.1}}
+image = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+for name in names:
+    done = Pipeline([{f"imgaug.{name}": parameters.get(name, {})}])(image)
+    assert done.image.shape == image.shape, name
+print(len(names))
+"""
+
+
+def test_imgaug_imports_and_each_family_runs_where_nothing_was_imported_before():
+    done = subprocess.run(  # noqa: S603 (our own interpreter, our own code)
+        [sys.executable, "-W", "ignore", "-c", IMGAUG], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "24\n", done.stderr
 
 
 @pytest.mark.parametrize(
@@ -159,7 +170,7 @@ def test_on_a_batch_it_is_refused_by_name():
 
 def test_a_view_is_handed_over_as_an_array_of_its_own():
     plan = Pipeline([{"horizontal_flip": {"p": 1}}, NAMED[0]]).plan((75, 100))
-    done = cv2_image.run(plan, 0, Decoded(photo(), np.eye(3)), Targets())
+    done = cv2_image.run(plan, 0, [Picture(Decoded(photo(), np.eye(3)), Targets())])
     assert done.image.flags.c_contiguous
 
 
@@ -167,6 +178,6 @@ def test_an_extra_that_is_not_installed_is_named(monkeypatch):
     def missing(name: str) -> None:
         raise ImportError(name)
 
-    monkeypatch.setattr("augpipe.adapters.importlib.import_module", missing)
+    monkeypatch.setattr("augpipe.adapters.libraries.importlib.import_module", missing)
     with pytest.raises(RecipeError, match=r"pip install 'augpipe\[albumentations\]'"):
         Pipeline(["albumentations.Blur"])

@@ -17,7 +17,8 @@ from augpipe.execute.warp import project
 from augpipe.ops import Affine, Perspective, Resize
 from augpipe.ops.matrix import onto_quad
 from augpipe.pipeline import Pipeline
-from augpipe.plan import Border, Plan, Warp, shrink_factors
+from augpipe.plan import Border, Plan, Warp
+from augpipe.shrink import shrink_factors
 from cases import single
 from executors import distance
 

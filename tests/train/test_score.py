@@ -59,6 +59,28 @@ def test_no_data_is_an_error(net, loader):
         evaluate({"net": net}, loader(samples=0), CPU)
 
 
+def test_logits_of_several_views_are_averaged(net, loader):
+    class Views:
+        def __init__(self):
+            self.batches = [
+                batch._replace(images=torch.stack([batch.images, batch.images.flip(3)], 1))
+                for batch in loader(batch_size=8)
+            ]
+
+        def __len__(self):
+            return len(self.batches)
+
+        def __iter__(self):
+            return iter(self.batches)
+
+    images, labels = whole(loader())
+    net.eval()
+    with torch.no_grad():
+        logits = (net(images) + net(images.flip(3))) / 2
+    (scores,) = evaluate({"net": net}, Views(), CPU).values()
+    assert scores.loss == pytest.approx(functional.cross_entropy(logits, labels).item(), rel=1e-5)
+
+
 def test_soft_labels_are_hit_at_their_largest_entry():
     tally = Tally(CPU)
     logits = torch.tensor([[3.0, 1.0], [0.0, 1.0]])

@@ -22,9 +22,8 @@ from augpipe.cli.options import (
     out,
     read_recipe,
 )
-from augpipe.cli.sheet import Line, draw_sheet
+from augpipe.cli.sheet import Line, draw_sheet, save_sheet
 from augpipe.data.sample import Sample
-from augpipe.errors import RecipeError
 from augpipe.loader.loader import Loader
 from augpipe.ops import Normalize, ToFloat
 
@@ -53,29 +52,44 @@ def preview(
     loaded = read_recipe(recipe, settings, **{f"data__{which}": data})
     place = data_of(loaded, which, recipe)
     loader = build_loader(place, loaded.ops(which), num_workers=0, seed=loaded.loader.seed)
-    columns = _percentiles(loader, percentile) if percentile else _epochs(loader, epoch, variants)
-    lines = [_line(loader, row, columns) for row in _rows(len(loader.source), count, index)]
+    columns = (
+        percentile_columns(loader, percentile)
+        if percentile
+        else epoch_columns(loader, epoch, variants)
+    )
+    lines = [line_of(loader, row, columns) for row in _rows(len(loader.source), count, index)]
     heading = f"{Path(recipe).stem} · {which} · seed {loader.seed}"
     titles = ["original", *(title for title, _ in columns)]
     sheet = draw_sheet(heading, titles, lines, loader.source.classes)
-    try:
-        picture.parent.mkdir(parents=True, exist_ok=True)
-        sheet.save(picture)
-    except (OSError, ValueError) as error:
-        raise RecipeError(f"--out {picture}: cannot write a picture there: {error}") from error
+    save_sheet(sheet, picture)
     out.print(f"preview     {picture}")
 
 
-def _epochs(loader: Loader, first: int, count: int) -> list[Column]:
-    epochs = range(first, first + count)
-    return [(f"epoch {epoch}", partial(loader.replay, epoch)) for epoch in epochs]
+def epoch_columns(loader: Loader, first: int, count: int) -> list[Column]:
+    """A column for each of some epochs, and for each view in it."""
+    return [
+        (f"epoch {epoch}{title}", partial(_view, loader, view, epoch))
+        for epoch in range(first, first + count)
+        for view, title in _views(loader)
+    ]
 
 
-def _percentiles(loader: Loader, percentiles: Sequence[float]) -> list[Column]:
-    def at(percentile: float, row: int) -> Sample:
-        return loader.pipeline.apply(loader.source[row], percentile=percentile)
+def percentile_columns(loader: Loader, percentiles: Sequence[float]) -> list[Column]:
+    """A column for each strength."""
+    return [
+        (f"percentile {value:g}", partial(loader.replay, 0, percentile=value))
+        for value in percentiles
+    ]
 
-    return [(f"percentile {value:g}", partial(at, value)) for value in percentiles]
+
+def _views(loader: Loader) -> list[tuple[int, str]]:
+    views = loader.pipeline.views
+    return [(view, f" · {view + 1} of {views}" if views > 1 else "") for view in range(views)]
+
+
+def _view(loader: Loader, view: int, epoch: int, row: int) -> Sample:
+    sample = loader.replay(epoch, row)
+    return sample.views[view] if sample.views else sample
 
 
 def _rows(length: int, count: int, index: int | None) -> list[int]:
@@ -85,7 +99,8 @@ def _rows(length: int, count: int, index: int | None) -> list[int]:
     return [int(row) for row in np.linspace(0, length - 1, min(count, length))]
 
 
-def _line(loader: Loader, row: int, columns: Sequence[Column]) -> Line:
+def line_of(loader: Loader, row: int, columns: Sequence[Column]) -> Line:
+    """A row of the dataset as it is, and in each column."""
     variants = [make(row) for _, make in columns]
     original = loader.source[row]
     label = original.label

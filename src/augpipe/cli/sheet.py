@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from augpipe.data.sample import Targets
+from augpipe.errors import RecipeError
 
 _SIDE, _GAP, _MARGIN, _NAMES = 144, 8, 20, 150
+_LARGE = 24  # pixels
 _INK, _PALE, _PAPER = (32, 33, 36), (115, 119, 125), (255, 255, 255)
 
 # Paul Tol's "bright" scheme: told apart by the colour-blind too.
@@ -73,6 +75,19 @@ def draw_sheet(
     return sheet
 
 
+def save_sheet(sheet: Image.Image, place: Path) -> None:
+    """Write it, in a folder that is made if need be.
+
+    Raises:
+        RecipeError: nothing can be written there.
+    """
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        sheet.save(place)
+    except (OSError, ValueError) as error:
+        raise RecipeError(f"--out {place}: cannot write a picture there: {error}") from error
+
+
 def _name(draw: ImageDraw.ImageDraw, line: Line, y: int) -> None:
     middle = y + _SIDE // 2
     draw.text(
@@ -126,9 +141,11 @@ def _draw_targets(
     labels = targets.box_labels if targets.box_labels is not None else np.zeros(len(boxes), int)
     for box, label in zip(boxes, labels.tolist(), strict=True):
         color = _color(label)
-        draw.rectangle(tuple((box * scale).tolist()), outline=color, width=2)
-        name = classes[label] if label < len(classes) else str(label)
-        draw.text((box[0] * scale + 4, box[1] * scale + 2), name, color, _font(11, bold=True))
+        x0, y0, x1, y1 = (box * scale).tolist()
+        draw.rectangle((x0, y0, x1, y1), outline=color, width=2 if x1 - x0 > _LARGE else 1)
+        name, font = classes[label] if label < len(classes) else str(label), _font(11, bold=True)
+        if font.getlength(name) + 4 < x1 - x0:  # names that overlap tell nothing
+            draw.text((x0 + 4, y0 + 2), name, color, font)
     points = targets.keypoints if targets.keypoints is not None else np.zeros((0, 0, 2))
     for number, person in enumerate(points):
         known = person[:, 2] > 0 if person.shape[1] == 3 else np.ones(len(person), bool)

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from augpipe.boxes import OnInvalid
 from augpipe.data.coco_json import Entry, places, read_entries, texts, vectors, whole_numbers
 from augpipe.data.detection import DetectionDataset
-from augpipe.data.objects import Objects, OnInvalid, all_or_none
+from augpipe.data.objects import Objects, all_or_none
 from augpipe.data.paths import existing_file, existing_folder
 from augpipe.data.pixels import WHITE, Color
 from augpipe.data.ragged import Ragged

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from augpipe.boxes import OnInvalid
 from augpipe.data.columns import digest, text_column
 from augpipe.data.dataset import ImageDataset
 from augpipe.data.decode import open_image
-from augpipe.data.objects import Objects, OnInvalid, valid_objects
+from augpipe.data.objects import Objects, valid_objects
 from augpipe.data.paths import read_below, refuse_outside
 from augpipe.data.pixels import Color
 from augpipe.data.sample import Row

@@ -92,6 +92,11 @@ def _classes(root: Path) -> tuple[str, ...]:
     return tuple(folders)
 
 
+def pictures_below(folder: Path) -> list[str]:
+    """The paths of all pictures below a folder, relative to it, sorted; see `FolderDataset`."""
+    return sorted(_walk(folder, "", ()))
+
+
 def _class_files(root: Path, name: str) -> Any:
     """The paths of a class's pictures relative to `root`, sorted, as a column."""
     try:

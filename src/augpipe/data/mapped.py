@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from augpipe.boxes import BoxParams
 from augpipe.data.dataset import ImageDataset
 from augpipe.data.pixels import WHITE, Color, PixelSource
 from augpipe.data.sample import Row
@@ -31,11 +32,15 @@ class MappedDataset(ImageDataset):
     Args:
         dataset: anything with `__len__` and `__getitem__` of 0 to len - 1.
         background: RGB behind transparent pixels.
+        boxes: how its boxes are written, and what to do with invalid ones.
     """
 
-    def __init__(self, dataset: Any, *, background: Color = WHITE) -> None:
+    def __init__(
+        self, dataset: Any, *, background: Color = WHITE, boxes: BoxParams | None = None
+    ) -> None:
         self.dataset = dataset
         self.background = background
+        self.boxes = boxes or BoxParams()
         self.classes = tuple(map(str, getattr(dataset, "classes", None) or ()))
 
     def __len__(self) -> int:
@@ -46,7 +51,8 @@ class MappedDataset(ImageDataset):
         with within(self.where(index)):
             image, target = _image_and_target(_fetch(self.dataset, index))
             pixels = _pixels(image)
-            return Row(PixelSource(pixels, self.background), read_targets(target, pixels.shape[:2]))
+            targets = read_targets(target, pixels.shape[:2], self.boxes)
+            return Row(PixelSource(pixels, self.background), targets)
 
     def where(self, index: int) -> str:
         """The item, and the type of the dataset."""

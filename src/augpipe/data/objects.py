@@ -5,16 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Self, get_args
+from typing import Any, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from augpipe.boxes import OnInvalid, fault, judge
 from augpipe.data.sample import Targets
 from augpipe.data.segments import Segments
 from augpipe.errors import DataError, suggest
-
-OnInvalid = Literal["raise", "drop", "clip"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,35 +113,16 @@ def valid_objects(
             f"on_invalid is {on_invalid!r}; {suggest(str(on_invalid), get_args(OnInvalid))}"
         )
     limits = np.tile(sizes, (1, 2))
-    clipped = np.clip(objects.boxes, 0, limits)
-    outside = np.any(~(np.abs(clipped - objects.boxes) <= slack), axis=1)
-    judged = clipped if on_invalid == "clip" else objects.boxes
-    empty = np.any(~(judged[:, 2:] > judged[:, :2]), axis=1)
-    wrong = empty if on_invalid == "clip" else empty | outside
+    clipped, wrong, empty = judge(objects.boxes, limits, on_invalid, slack)
     if on_invalid == "raise" and wrong.any():
         at = int(wrong.argmax())
+        row = int(objects.rows[at])
+        number = at - int(np.searchsorted(objects.rows, row))
         raise DataError(
-            _invalid(objects, at, limits[at], bool(empty[at]), where)
-            + f" ({np.count_nonzero(wrong)} such boxes in all)"
+            f"{where(row)}: box {number} {fault(objects.boxes[at], limits[at], bool(empty[at]))} "
+            f"({np.count_nonzero(wrong)} such boxes in all)"
         )
     return replace(objects, boxes=clipped).take(np.flatnonzero(~wrong))
-
-
-def _invalid(
-    objects: Objects,
-    at: int,
-    limit: NDArray[np.float64],
-    empty: bool,
-    where: Callable[[int], str],
-) -> str:
-    row = int(objects.rows[at])
-    number = at - int(np.searchsorted(objects.rows, row))
-    box = ", ".join(f"{value:g}" for value in objects.boxes[at])
-    fault = "has no area" if empty else f"leaves the picture, {limit[0]:g} wide, {limit[1]:g} high"
-    return (
-        f"{where(row)}: box {number} (x0, y0, x1, y1 = {box}) {fault}; mend it, or "
-        'on_invalid="drop" leaves such objects out, "clip" cuts boxes at the edges'
-    )
 
 
 def all_or_none(

@@ -6,7 +6,7 @@ Coordinates everywhere: continuous, in pixels of the upright picture, which span
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -62,6 +62,31 @@ class Targets:
     keypoints: NDArray[np.float64] | None = None
     mirrored_keypoints: NDArray[np.int64] | None = None
 
+    def keep(self, which: NDArray[np.bool_]) -> Targets:
+        """Only these objects: their boxes, labels, instance masks and keypoints go together."""
+        if which.all():
+            return self
+        instances = self.masks is not None and self.masks.ndim == 3
+        return replace(
+            self,
+            boxes=None if self.boxes is None else self.boxes[which],
+            box_labels=None if self.box_labels is None else self.box_labels[which],
+            masks=self.masks[which] if instances and self.masks is not None else self.masks,
+            keypoints=None if self.keypoints is None else self.keypoints[which],
+        )
+
+
+class Picture(NamedTuple):
+    """What an executor starts with: pixels, and what is known about the picture.
+
+    Attributes:
+        decoded: the pixels.
+        targets: in coordinates of the upright, full-size picture.
+    """
+
+    decoded: Decoded
+    targets: Targets
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -79,11 +104,13 @@ class Sample:
         image: (H, W, 3) uint8 RGB, or float32 after `normalize`.
         targets: what is known about it, in the coordinates of `image`.
         record: for each op in order, its name and the parameters it drew.
+        views: where an op makes several pictures of one, all of them; this is the first.
     """
 
     image: NDArray[Any]
     targets: Targets = field(default_factory=Targets)
     record: tuple[dict[str, Any], ...] = ()
+    views: tuple[Sample, ...] = ()
 
     @property
     def label(self) -> int | NDArray[np.float32] | None:

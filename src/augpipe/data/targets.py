@@ -3,54 +3,87 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torchvision import tv_tensors
+from torchvision.transforms.v2.functional import convert_bounding_box_format
 
+from augpipe.boxes import BoxFormat, BoxParams, fault, judge, to_xyxy
 from augpipe.data.sample import Targets
 from augpipe.errors import DataError, suggest
+
+_AS_PLAIN = BoxParams()
 
 _KNOWN = ("label", "labels", "boxes", "masks", "keypoints", "mirrored_keypoints")
 _LEFT_BEHIND = ("image_id", "area", "iscrowd")
 
+# What rounding may push a box beyond the picture, in pixels: a fraction of 1 times a few thousand.
+_ROUNDING = 1e-2
 
-def read_targets(target: Any, size: tuple[int, int]) -> Targets:
+
+def read_targets(target: Any, size: tuple[int, int], params: BoxParams = _AS_PLAIN) -> Targets:
     """A target as map-style datasets and torchvision's detection models spell it.
 
     Args:
         target: None, a class as int, a distribution over classes as a (C,) float vector, or a
-            dictionary of arrays or tensors: `boxes` (N, 4) as x0, y0, x1, y1; `labels` (N,), the
+            dictionary of arrays or tensors: `boxes` (N, 4) as `params.format` says, or as
+            torchvision's BoundingBoxes say of themselves; `labels` (N,), the
             boxes' classes; `masks` (N, H, W) of 0 and 1, or (H, W) of classes; `keypoints`
             (N, K, 2 or 3); `mirrored_keypoints` (K,), where each goes when the picture is
             mirrored; `label`, the class of the whole picture. `image_id`, `area` and
             `iscrowd` are left behind, for they describe the picture before augmentation.
         size: (height, width) of the picture.
+        params: how boxes are written, and what to do with one that is empty or leaves the picture.
 
     Raises:
-        DataError: another key, type or shape.
+        DataError: another key, type or shape; an invalid box.
     """
     if target is None:
         return Targets()
     if not isinstance(target, Mapping):
         return Targets(label=_label(target))
     _refuse_unknown_keys(target)
-    boxes = _array(target, "boxes", ("N", 4))
+    boxes = _boxes(target, size, params.format)
     labels = _array(target, "labels", ("N",))
     keypoints = _array(target, "keypoints", ("N", "K", (2, 3)))
     masks = _masks(target, size)
     instances = masks if masks is not None and masks.ndim == 3 else None
     _refuse_other_counts(boxes=boxes, labels=labels, keypoints=keypoints, masks=instances)
-    return Targets(
+    read = Targets(
         label=None if target.get("label") is None else _label(target["label"]),
-        boxes=None if boxes is None else boxes.astype(np.float64),
+        boxes=boxes,
         box_labels=None if labels is None else labels.astype(np.int64),
         masks=masks,
         keypoints=None if keypoints is None else keypoints.astype(np.float64),
         mirrored_keypoints=_mirrored(target, keypoints),
     )
+    return read if boxes is None else _valid(read, boxes, size, params)
+
+
+def _boxes(
+    target: Mapping[Any, Any], size: tuple[int, int], format: BoxFormat
+) -> NDArray[np.float64] | None:
+    array = _array(target, "boxes", ("N", 4))
+    given = target.get("boxes")
+    if isinstance(given, tv_tensors.BoundingBoxes):
+        array, format = convert_bounding_box_format(given, new_format="XYXY").numpy(), "pascal_voc"
+    return None if array is None else to_xyxy(array, format, size)
+
+
+def _valid(
+    targets: Targets, boxes: NDArray[np.float64], size: tuple[int, int], params: BoxParams
+) -> Targets:
+    """The objects whose boxes have an area and lie in the picture."""
+    limits = np.broadcast_to(np.tile(np.array(size[::-1], np.float64), 2), boxes.shape)
+    clipped, wrong, empty = judge(boxes, limits, params.on_invalid, _ROUNDING)
+    if params.on_invalid == "raise" and wrong.any():
+        at = int(wrong.argmax())
+        raise DataError(f"its box {at} {fault(boxes[at], limits[at], bool(empty[at]))}")
+    return replace(targets, boxes=clipped).keep(~wrong)
 
 
 def _label(value: Any) -> int | NDArray[np.float32]:
@@ -80,8 +113,6 @@ def _array(
     if target.get(key) is None:
         return None
     value = target[key]
-    if isinstance(value, tv_tensors.BoundingBoxes) and value.format.value != "XYXY":
-        raise DataError(f"its {key} are {value.format.value}; convert them to XYXY")
     array = _to_numpy(value)
     lengths = [(d,) if isinstance(d, int) else d for d in shape]
     fits = array.ndim == len(shape) and all(

@@ -9,9 +9,10 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 
+from augpipe.boxes import OnInvalid
 from augpipe.data.detection import DetectionDataset
 from augpipe.data.header import IMAGE_SUFFIXES, MAX_PIXELS
-from augpipe.data.objects import Objects, OnInvalid
+from augpipe.data.objects import Objects
 from augpipe.data.paths import existing_folder, read_file, read_text
 from augpipe.data.pixels import WHITE, Color
 from augpipe.errors import DataError, suggest, within

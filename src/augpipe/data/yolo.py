@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from augpipe.boxes import OnInvalid
 from augpipe.data.detection import DetectionDataset
 from augpipe.data.header import IMAGE_SUFFIXES
-from augpipe.data.objects import Objects, OnInvalid, all_or_none
+from augpipe.data.objects import Objects, all_or_none
 from augpipe.data.paths import read_text, refuse_escape
 from augpipe.data.pixels import WHITE, Color
 from augpipe.data.ragged import Ragged

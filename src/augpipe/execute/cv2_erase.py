@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,9 +19,10 @@ def _erase(image: Image, values: Values) -> Image:
     boxes = _not_empty(values["boxes"])
     if not boxes:
         return image
-    image, color = image.copy(), fitting(values["value"], image)
+    image, color = image.copy(), fitting(values["value"], image).tolist()
     for left, top, right, bottom in boxes:
-        image[top:bottom, left:right] = color
+        # Six times as fast as to assign a colour to a slice.
+        cv2.rectangle(image, (left, top), (right - 1, bottom - 1), color, cv2.FILLED)
     return image
 
 
@@ -43,12 +47,14 @@ def _erase_grid(image: Image, values: Values) -> Image:
     if values["hole"] == 0:
         return image
     rows, columns = (
-        np.flatnonzero((np.arange(extent) - offset) % values["unit"] < values["hole"])
+        (np.arange(extent) - offset) % values["unit"] < values["hole"]
         for extent, offset in zip(image.shape[:2], values["offset"], strict=True)
     )
-    image, color = image.copy(), fitting(values["value"], image)
-    image[np.ix_(rows, columns)] = color
-    return image
+    hole = np.outer(rows, columns).view(np.uint8)
+    image, color = np.ascontiguousarray(image), fitting(values["value"], image)
+    scalar: Any = tuple(color.tolist())  # which OpenCV's types do not know
+    kept = cv2.bitwise_and(image, image, np.zeros_like(image), 1 - hole)
+    return np.asarray(cv2.add(kept, scalar, kept, hole) if color.any() else kept)
 
 
 KERNELS: Kernels = {"erase": _erase, "erase_grid": _erase_grid, "erase_random": _erase_random}

@@ -39,15 +39,17 @@ def _downscale(image: Image, values: Values) -> Image:
         image.astype(np.float32), values["small"][::-1].tolist(), interpolation=cv2.INTER_AREA
     )
     if values["smooth"]:
-        large = cv2.resize(small, size[::-1], interpolation=cv2.INTER_LINEAR)
-    else:
-        # By hand, as OpenCV places the middle between two pixels now here, now there.
-        rows, columns = (
-            (2 * np.arange(extent) + 1) * side // (2 * extent)
-            for extent, side in zip(size, small.shape, strict=False)
-        )
-        large = small[np.ix_(rows, columns)]
-    return np.asarray(large.round().clip(0, 255), np.uint8)
+        return _rounded(cv2.resize(small, size[::-1], interpolation=cv2.INTER_LINEAR))
+    # By hand, as OpenCV places the middle between two pixels now here, now there.
+    rows, columns = (
+        (2 * np.arange(extent) + 1) * side // (2 * extent)
+        for extent, side in zip(size, small.shape, strict=False)
+    )
+    return np.asarray(_rounded(small).take(columns, axis=1).take(rows, axis=0))
+
+
+def _rounded(image: Image) -> Image:
+    return np.asarray(image.round().clip(0, 255), np.uint8)
 
 
 KERNELS: Kernels = {

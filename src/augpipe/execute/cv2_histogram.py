@@ -15,7 +15,7 @@ _LEVELS = np.arange(256)
 def _auto_contrast(image: Image, values: Values) -> Image:
     if not values["stretch"]:
         return image
-    present = _histograms(image) > 0
+    present = histograms(image) > 0
     low, high = np.argmax(present, axis=1), 255 - np.argmax(present[:, ::-1], axis=1)
     spread = (high - low)[:, None]
     stretched = ((_LEVELS - low[:, None]) * 255 // np.maximum(spread, 1)).clip(0, 255)
@@ -26,7 +26,7 @@ def _equalize(image: Image, values: Values) -> Image:
     """Pillow's `ImageOps.equalize`: the brightest level that occurs does not count."""
     if not values["equalize"]:
         return image
-    counts = _histograms(image)
+    counts = histograms(image)
     below = counts.cumsum(axis=1) - counts
     # Below the brightest level that occurs lie all pixels but those of that level.
     step = np.where(counts > 0, below, 0).max(axis=1, keepdims=True) // 255
@@ -34,7 +34,7 @@ def _equalize(image: Image, values: Values) -> Image:
     return look_up(image, np.where(step == 0, _LEVELS, table).astype(np.uint8))
 
 
-def _histograms(image: Image) -> NDArray[np.int64]:
+def histograms(image: Image) -> NDArray[np.int64]:
     """(3, 256): how often each channel has each level."""
     counts = [cv2.calcHist([image], [c], None, [256], [0, 256]).ravel() for c in range(3)]
     return np.array(counts, np.int64)

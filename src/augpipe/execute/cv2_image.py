@@ -5,35 +5,59 @@ uint8 in, uint8 out after every step, except that `normalize` ends in float32.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import cast
+
 import numpy as np
 
-from augpipe.data.sample import Decoded, Sample, Targets
+from augpipe.boxes import BoxParams
+from augpipe.data.sample import Picture, Sample
 from augpipe.errors import PlanError, suggest, within
-from augpipe.execute import cv2_color, cv2_erase, cv2_filter, cv2_foreign, cv2_histogram, cv2_noise
-from augpipe.execute.cv2_types import Image, Kernels
+from augpipe.execute import (
+    cv2_color,
+    cv2_displace,
+    cv2_domain,
+    cv2_erase,
+    cv2_filter,
+    cv2_foreign,
+    cv2_histogram,
+    cv2_mix,
+    cv2_noise,
+    cv2_weather,
+)
+from augpipe.execute.cv2_mix import Part
+from augpipe.execute.cv2_types import Image, Kernels, Values, fitting
 from augpipe.execute.cv2_warp import sample
-from augpipe.execute.targets import follow
-from augpipe.plan import Floats, Lookup, Plan, Recolor, Step, Warp, fuse
+from augpipe.execute.targets import Moving
+from augpipe.execute.warp import Rectangle
+from augpipe.plan import Branch, Floats, Kernel, Lookup, Mix, Plan, Recolor, Step, Warp, fuse
+from augpipe.rows import own_steps
 
 KERNELS: Kernels = {
     **cv2_color.KERNELS,
+    **cv2_displace.KERNELS,
+    **cv2_domain.KERNELS,
     **cv2_erase.KERNELS,
     **cv2_filter.KERNELS,
     **cv2_foreign.KERNELS,
     **cv2_histogram.KERNELS,
     **cv2_noise.KERNELS,
+    **cv2_weather.KERNELS,
     "barrier": lambda image, _: image,
 }
 
+_UPRIGHT = np.eye(3)
 
-def run(plan: Plan, row: int, decoded: Decoded, targets: Targets) -> Sample:
-    """Augment one picture.
+
+def run(plan: Plan, row: int, pictures: Sequence[Picture | None]) -> Sample:
+    """Make one sample.
 
     Args:
         plan: a plan of B rows.
         row: which of them.
-        decoded: the picture as the decoder left it; its matrix is one more warp, the first.
-        targets: what is known about it, in coordinates of the upright, full-size picture.
+        pictures: those of `plan.leaves`, the sample's own first; None where one is not needed. A
+            decoder's matrix is one more warp, the first.
 
     Returns:
         The sample, (H, W, 3) and contiguous; its record is left to `plan.params`.
@@ -42,16 +66,41 @@ def run(plan: Plan, row: int, decoded: Decoded, targets: Targets) -> Sample:
         TargetError: a step has no rule for a target that is present.
         PlanError: a step cannot be carried out on this picture.
     """
-    image: Image = decoded.image
-    for step in _from_decoder(plan, row, decoded.matrix):
-        with within(" + ".join(step.ops)):
-            image = _apply(step, row, image)
-    return Sample(np.ascontiguousarray(image), follow(targets, plan, row))
+    image, moving = _carry_out(plan, row, pictures)
+    return Sample(np.ascontiguousarray(image), moving.finish(plan.boxes))
+
+
+def _carry_out(
+    plan: Plan, row: int, pictures: Sequence[Picture | None], window: Rectangle | None = None
+) -> Part:
+    """Pixels and targets through the plan; of the last warp's output, only a window of pixels."""
+    if len(plan.leaves) > 1:
+        first, *rest = plan.steps
+        with within(" + ".join(first.ops)):
+            mix = cast(Mix, first)
+            part = cv2_mix.run(mix, row, partial(_render, mix, row, pictures))
+        return _through(rest, row, part, window)
+    own = cast(Picture, pictures[0])
+    start = Moving.start(own.targets, (int(plan.size[row, 0]), int(plan.size[row, 1])))
+    steps = _from_decoder(plan, row, own.decoded.matrix)
+    return _through(steps, row, Part(own.decoded.image, start), window)
+
+
+def _render(
+    mix: Mix,
+    row: int,
+    pictures: Sequence[Picture | None],
+    number: int,
+    window: Rectangle | None,
+) -> Part:
+    """Part `number` of a mix, from its share of the pictures."""
+    each = len(pictures) // len(mix.parts)
+    return _carry_out(mix.parts[number], row, pictures[number * each : (number + 1) * each], window)
 
 
 def _from_decoder(plan: Plan, row: int, matrix: Floats) -> tuple[Step, ...]:
     """The plan's steps, with the decoder's matrix merged into the first if that is a warp."""
-    if np.array_equal(matrix, np.eye(3)):
+    if (matrix == _UPRIGHT).all():
         return plan.steps
     upright = Warp(np.broadcast_to(matrix, (len(plan), 3, 3)), plan.size)
     if plan.steps and (merged := fuse(upright, plan.steps[0])):
@@ -59,14 +108,66 @@ def _from_decoder(plan: Plan, row: int, matrix: Floats) -> tuple[Step, ...]:
     return (upright, *plan.steps)
 
 
-def _apply(step: Step, row: int, image: Image) -> Image:
+def _through(steps: Iterable[Step], row: int, part: Part, window: Rectangle | None = None) -> Part:
+    """Step by step, pixels and targets together."""
+    image, moving = part
+    own = list(own_steps(steps, row))
+    for step in own:
+        with within(" + ".join(step.ops)):
+            if _moves_all(step, moving):
+                image, moving = _foreign(cast(Kernel, step), row, image, moving)
+                continue
+            image = _apply(step, row, image, window if step is own[-1] else None)
+            moving = moving.through(step, row)
+    return Part(image, moving)
+
+
+def _moves_all(step: Step, moving: Moving) -> bool:
+    """Whether the step moves targets by itself: other people's transforms do."""
+    foreign = isinstance(step, Kernel) and step.name in cv2_foreign.KERNELS and step.moves
+    return foreign and bool(moving.present)
+
+
+def _foreign(step: Kernel, row: int, image: Image, moving: Moving) -> Part:
+    targets = moving.finish(BoxParams())
+    image, targets = cv2_foreign.with_targets(image, targets, _values(step, row))
+    return Part(image, Moving.start(targets, moving.size))
+
+
+def _values(step: Kernel, row: int) -> Values:
+    return {name: value[row] for name, value in step.params.items()}
+
+
+def _pixels_through(steps: Iterable[Step], row: int, image: Image) -> Image:
+    for step in own_steps(steps, row):
+        image = _apply(step, row, image)
+    return image
+
+
+def _blend(branch: Branch, row: int, image: Image) -> Image:
+    """The weighted sum of the ways that the row takes."""
+    total = np.zeros(image.shape, np.float32)
+    for weight, way in zip(branch.weights[row].astype(np.float32), branch.ways, strict=True):
+        if weight:
+            total += weight * _pixels_through(way, row, image)
+    return fitting(total, image)
+
+
+def _apply(step: Step, row: int, image: Image, window: Rectangle | None = None) -> Image:
+    if isinstance(step, Branch):
+        return _blend(step, row, image)
     if isinstance(step, Warp):
         out = int(step.size[row, 0]), int(step.size[row, 1])
-        return sample(image, step.matrix[row], out, step.interpolation, step.border)
+        matrix = step.matrix[row]
+        if window:
+            matrix, out = window.shift(matrix), window.size
+        return sample(image, matrix, out, step.interpolation, step.border)
+    if isinstance(step, Mix):
+        return image  # on a batch of one, whose partner is itself
     if isinstance(step, Recolor):
         return cv2_color.recolor(image, step.matrix[row])
     if isinstance(step, Lookup):
         return cv2_color.look_up(image, step.table[row])
     if step.name not in KERNELS:
         raise PlanError(f"OpenCV has no kernel {step.name!r}; {suggest(step.name, KERNELS)}")
-    return KERNELS[step.name](image, {name: value[row] for name, value in step.params.items()})
+    return KERNELS[step.name](image, _values(step, row))

@@ -1,16 +1,18 @@
-"""Noise on one picture, with NumPy."""
+"""Noise on one picture."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
+import cv2
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
 from augpipe.execute.cv2_types import Image, Kernels, Values, fitting
-from augpipe.execute.field import hashed, normal_quantiles, seed_words, to_index, to_uniform
+from augpipe.execute.field import hashed, normal_quantiles, seed_words, to_index
 
 # Temporaries of so many pixels stay in the processor's cache; a whole picture's would not.
 _STRIP = 8192
@@ -28,10 +30,11 @@ def field(
         channels: 3, or 1 for the first channel's.
     """
     left, top, right, bottom = box
-    y, x = np.ogrid[top:bottom, left:right]
-    place = 3 * (y * width + x)[..., None] + np.arange(channels)
+    starts = 3 * (np.arange(top, bottom) * width + left)
+    along = 3 * np.arange(right - left)[:, None] + np.arange(channels)
+    place = starts.astype(np.int32)[:, None, None] + along.astype(np.int32)
     first, second = seed_words(seed)
-    return np.asarray(hashed(place.astype(np.int32), first, second))
+    return np.asarray(hashed(place, first, second))
 
 
 def _strips(image: Image, values: Values) -> Iterator[tuple[slice, NDArray[np.int32]]]:
@@ -49,10 +52,11 @@ def _noise(image: Image, values: Values) -> Image:
     deviation = values["deviation"].astype(np.float32)
     if not deviation.any():
         return image
-    result = np.empty(image.shape, image.dtype)
+    image, result = np.ascontiguousarray(image), np.empty(image.shape, np.uint8)
     for part, words in _strips(image, values):
-        noisy = deviation[image[part]]
-        noisy *= normal_quantiles()[to_index(words)]
+        # OpenCV looks up three times as fast as NumPy.
+        quantiles = cv2.LUT(to_index(words).astype(np.uint16), normal_quantiles())
+        noisy = np.multiply(cv2.LUT(image[part], deviation), quantiles.reshape(words.shape))
         noisy += image[part]
         result[part] = noisy.round(out=noisy).clip(0, 255, out=noisy)
     return result
@@ -66,15 +70,19 @@ def _specks(image: Image, values: Values) -> Image:
     first, second = fitting(values["colors"], image)
     result = image.copy()  # the picture may be a view of the dataset's own memory
     for part, words in _strips(image, values):
-        share = to_uniform(words)
         # Few pixels are hit, so listing them is faster than going over all with a mask.
-        for color, hit in ((second, share < high), (first, share < low)):
-            y, x, channel = np.nonzero(hit)
+        for color, limit in ((second, high), (first, low)):
+            hit = np.flatnonzero(_below(words, limit))
             if values["per_channel"]:
-                result[part][y, x, channel] = color[channel]
+                result[part].reshape(-1)[hit] = color[hit % 3]
             else:
-                result[part][y, x] = color
+                result[part].reshape(-1, 3)[hit] = color
     return result
+
+
+def _below(words: NDArray[np.int32], limit: float) -> NDArray[np.bool_]:
+    """Where `field.to_uniform` gives less than the limit, decided in whole numbers."""
+    return np.asarray((words >> 8 & 0xFFFFFF) < math.ceil(limit * 2**24))
 
 
 def _jpeg_compression(image: Image, values: Values) -> Image:

@@ -15,22 +15,32 @@ from augpipe.errors import PlanError, suggest, within
 from augpipe.execute import (
     torch_clahe,
     torch_color,
+    torch_displace,
+    torch_domain,
     torch_erase,
     torch_filter,
+    torch_generator,
     torch_histogram,
+    torch_mix,
     torch_noise,
+    torch_weather,
 )
-from augpipe.execute.torch_types import Kernels, like
+from augpipe.execute.torch_types import Kernels, like, upload
 from augpipe.execute.torch_warp import run_warp
-from augpipe.plan import Lookup, Plan, Recolor, Step, Warp
+from augpipe.plan import Branch, Lookup, Mix, Plan, Recolor, Step, Warp
+from augpipe.rows import take_rows
 
 KERNELS: Kernels = {
     **torch_clahe.KERNELS,
     **torch_color.KERNELS,
+    **torch_displace.KERNELS,
+    **torch_domain.KERNELS,
     **torch_erase.KERNELS,
     **torch_filter.KERNELS,
+    **torch_generator.KERNELS,
     **torch_histogram.KERNELS,
     **torch_noise.KERNELS,
+    **torch_weather.KERNELS,
     "barrier": lambda pixels, _: pixels,
 }
 
@@ -64,8 +74,25 @@ def _check(plan: Plan, images: Tensor) -> None:
         raise PlanError(f"pictures must be uint8 or float32, not {images.dtype}")
 
 
+def _branch(branch: Branch, pixels: Tensor) -> Tensor:
+    """The weighted sum of the ways that each row takes; a way is gone by its rows together."""
+    total = torch.zeros_like(pixels, dtype=torch.float32)
+    for weight, way in zip(branch.weights.T, branch.ways, strict=True):
+        rows = np.flatnonzero(weight)
+        where = torch.from_numpy(rows).to(pixels.device, non_blocking=True)
+        part = pixels[where]
+        for step in way if len(rows) else ():
+            part = _apply(take_rows(step, rows), part)
+        total[where] += upload(weight[rows], total)[:, None, None, None] * part
+    return like(pixels, total)
+
+
 def _apply(step: Step, pixels: Tensor) -> Tensor:
     """The step's result; uint8 stays uint8 after every step but `normalize`."""
+    if isinstance(step, Branch):
+        return _branch(step, pixels)
+    if isinstance(step, Mix):
+        return torch_mix.run(step, pixels)
     if isinstance(step, Warp):
         return like(pixels, run_warp(step, pixels))
     if isinstance(step, Recolor):

@@ -11,7 +11,8 @@ from torch.nn import functional as F  # noqa: N812 (its name everywhere)
 from augpipe.errors import PlanError
 from augpipe.execute import warp
 from augpipe.execute.torch_types import like, upload
-from augpipe.plan import Border, Floats, Warp, shrink_factors
+from augpipe.plan import Border, Floats, Warp
+from augpipe.shrink import shrink_factors
 
 _PADDING = {"constant": "zeros", "replicate": "border", "reflect": "reflection"}
 

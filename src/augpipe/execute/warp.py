@@ -93,6 +93,15 @@ class Rectangle(NamedTuple):
     bottom: int
     right: int
 
+    @property
+    def size(self) -> Size:
+        """Height and width."""
+        return self.bottom - self.top, self.right - self.left
+
+    def shift(self, matrix: Floats) -> Floats:
+        """The matrix of a warp of whose output only the rectangle is wanted."""
+        return np.asarray(matrix @ np.array([[1, 0, self.left], [0, 1, self.top], [0, 0, 1]]))
+
 
 def as_inset(matrix: Floats, out: Size, source: Size) -> Rectangle | None:
     """Which pixels of the output the picture fills, or None where its edges cut through some.
@@ -102,16 +111,22 @@ def as_inset(matrix: Floats, out: Size, source: Size) -> Rectangle | None:
         out: the output's height and width.
         source: the input's height and width.
     """
-    linear = np.abs(matrix[:2, :2])
-    straight, turned = max(linear[0, 1], linear[1, 0]), max(linear[0, 0], linear[1, 1])
-    if min(straight, turned) > _EPSILON or matrix[2, :2].any():
+    (xx, xy, x0), (yx, yy, y0), (px, py, _) = matrix.tolist()
+    straight = max(abs(xy), abs(yx)) <= _EPSILON
+    if px or py or not (straight or max(abs(xx), abs(yy)) <= _EPSILON):
         return None
-    inverse = np.asarray(np.linalg.inv(matrix), np.float64)
-    corners = project(inverse, corner_points(source))
-    edges = np.concatenate([corners.min(axis=0)[::-1], corners.max(axis=0)[::-1]])
-    if np.abs(edges - edges.round()).max() > _EPSILON:
+    along_x, along_y = (xx, yy) if straight else (yx, xy)
+    low_x, low_y = (x0, y0) if straight else (y0, x0)
+    far_x, far_y = source[::-1] if straight else source
+    left, right = sorted((-low_x / along_x, (far_x - low_x) / along_x))
+    top, bottom = sorted((-low_y / along_y, (far_y - low_y) / along_y))
+    edges = top, left, bottom, right
+    if max(abs(edge - round(edge)) for edge in edges) > _EPSILON:
         return None
-    return Rectangle(*(int(edge) for edge in edges.round().clip(0, np.tile(out, 2))))
+    limits = (*out, *out)
+    return Rectangle(
+        *(min(max(round(e), 0), limit) for e, limit in zip(edges, limits, strict=True))
+    )
 
 
 def corner_points(size: Size) -> Floats:
@@ -128,9 +143,17 @@ def project(matrix: Floats, points: Floats) -> Floats:
 
 def leaves(matrix: Floats, out: Size, source: Size) -> bool:
     """Whether any corner of the output lies outside of the input, so that a border shows."""
-    corners = project(matrix, corner_points(out))
-    beyond = corners.max(axis=0) - np.array(source[::-1])
-    return bool(corners.min() < -_EPSILON or beyond.max() > _EPSILON)
+    if matrix[2, :2].any():
+        corners = project(matrix, corner_points(out))
+        beyond = corners.max(axis=0) - np.array(source[::-1])
+        return bool(corners.min() < -_EPSILON or beyond.max() > _EPSILON)
+    # Without perspective, each coordinate is a sum: NumPy would take longer to begin.
+    for (along_x, along_y, start), extent in zip(matrix.tolist(), source[::-1], strict=False):
+        x, y = along_x * out[1], along_y * out[0]
+        low, high = start + min(x, 0) + min(y, 0), start + max(x, 0) + max(y, 0)
+        if low < -_EPSILON or high - extent > _EPSILON:
+            return True
+    return False
 
 
 def meets_horizon(matrix: Floats, out: Size) -> bool:

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from augpipe.data.sample import Sample
-from augpipe.errors import DataError, PlanError
+from augpipe.data.sample import SPATIAL, Sample
+from augpipe.errors import DataError, PlanError, TargetError
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,14 @@ class Batch:
     """B samples. `images, targets = batch` unpacks it.
 
     Attributes:
-        images: (B, 3, H, W) uint8 RGB, or float32 after `normalize`.
+        images: (B, 3, H, W) uint8 RGB, or float32 after `normalize`; where an op makes several
+            views of each sample, (B, views, 3, H, W).
         index: (B,) int64, the rows of the dataset; stays on the CPU.
         repeat: (B,) int64, how often the epoch showed the row before; stays on the CPU.
         epoch: the epoch that all samples belong to.
         labels: (B,) int64 classes, or (B, C) float32 distributions.
-        boxes: for each sample (N, 4) float32, x0, y0, x1, y1.
+        boxes: for each sample (N, 4) float32, x0, y0, x1, y1, or as the pipeline's `boxes.format`
+            says.
         box_labels: for each sample (N,) int64.
         masks: for each sample (N, H, W) uint8 instances, or (H, W) int64 classes.
         keypoints: for each sample (N, K, 2 or 3) float32.
@@ -98,6 +100,8 @@ def collate(samples: Sequence[Sample], where: Callable[[int], str], **provenance
         PlanError: pictures of different sizes.
         DataError: some have a target that others lack.
     """
+    if samples[0].views:
+        return _collate_views(samples, where, provenance)
     sizes = ["{}x{}".format(*sample.image.shape) for sample in samples]
     for number, size in enumerate(sizes):
         if size != sizes[0]:
@@ -116,6 +120,23 @@ def collate(samples: Sequence[Sample], where: Callable[[int], str], **provenance
         keypoints=_tensors(_column(samples, "keypoints", where), torch.float32),
         **provenance,
     )
+
+
+def _collate_views(
+    samples: Sequence[Sample], where: Callable[[int], str], provenance: dict[str, Any]
+) -> Batch:
+    """One label for all views of a sample."""
+    present = [name for name in SPATIAL if getattr(samples[0].targets, name) is not None]
+    if present:
+        raise TargetError(
+            f"{where(0)}: several views of a sample have no {present[0]} in common; leave the op "
+            "that makes views out, or train without that target"
+        )
+    views = [
+        collate([sample.views[view] for sample in samples], where, **provenance)
+        for view in range(len(samples[0].views))
+    ]
+    return replace(views[0], images=torch.stack([view.images for view in views], dim=1))
 
 
 def _stack_images(samples: Sequence[Sample]) -> Tensor:

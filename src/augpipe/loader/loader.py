@@ -12,19 +12,22 @@ from weakref import finalize
 
 import cv2
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from augpipe.data.dataset import ImageDataset
 from augpipe.data.sample import SPATIAL, Sample
 from augpipe.errors import DataError, RecipeError, StateError, TargetError
 from augpipe.execute import torch_batch
+from augpipe.execute.torch_mix import mix_labels
 from augpipe.loader.batch import Batch, collate
 from augpipe.loader.config import LoaderConfig
 from augpipe.loader.device import find_device
 from augpipe.loader.fetch import BadRow, Fetched, KeyedDataset
 from augpipe.loader.order import Key, KeySampler
 from augpipe.pipeline import Pipeline
-from augpipe.plan import Plan, moves_pixels
+from augpipe.plan import Plan
+from augpipe.rows import moves_pixels
 
 STATE_VERSION = 1
 _MAX_WORKERS = 8
@@ -127,15 +130,28 @@ class Loader(DataLoader[Batch]):
                 yield self._finish(one.batch)
         self._at, self._interrupted = (epoch + 1, 0), False
 
-    def _finish(self, batch: Batch) -> Batch:
+    def _finish(self, batch: Batch, percentile: float | None = None) -> Batch:
         """What is done where the model is: the copy, and the ops that act on batches."""
         if self.device is not None:
             batch = batch.to(self.device, non_blocking=True)
         if self.pipeline.batch is None:
             return batch
-        plan = self._batch_plan(batch, self.pipeline.batch)
+        if batch.images.ndim == 5:
+            return replace(batch, images=self._finish_views(batch, percentile))
+        plan = self._batch_plan(batch, self.pipeline.batch, percentile)
         _refuse_to_leave_behind(batch, plan)
-        return replace(batch, images=torch_batch.run(plan, batch.images))
+        images, labels = torch_batch.run(plan, batch.images), batch.labels
+        if labels is not None and self.pipeline.batch.mixes_labels:
+            labels = mix_labels(plan, labels, len(self.source.classes))
+        return replace(batch, images=images, labels=labels)
+
+    def _finish_views(self, batch: Batch, percentile: float | None) -> Tensor:
+        """(B, views, 3, H, W): each view by draws of its own."""
+        own, done = cast(Pipeline, self.pipeline.batch), []
+        for view, images in enumerate(batch.images.unbind(1)):
+            plan = self._batch_plan(replace(batch, images=images), own, percentile, view)
+            done.append(torch_batch.run(plan, images))
+        return torch.stack(done, dim=1)
 
     def _note(self, bad_rows: tuple[BadRow, ...]) -> None:
         known = {bad.row for bad in self.errors}
@@ -188,13 +204,16 @@ class Loader(DataLoader[Batch]):
                 )
         self._at, self._interrupted = (int(state["epoch"]), int(state["position"])), False
 
-    def replay(self, epoch: int, index: int, *, repeat: int = 0) -> Sample:
+    def replay(
+        self, epoch: int, index: int, *, repeat: int = 0, percentile: float | None = None
+    ) -> Sample:
         """The sample of a row as training saw it in that epoch, ops that act on batches included.
 
         Args:
             epoch: which epoch.
             index: which row of the dataset.
             repeat: how often that epoch had shown the row before.
+            percentile: instead of what was drawn, put every draw there; see `Pipeline.plan`.
 
         Returns:
             The sample, with the record of every op's parameters.
@@ -204,21 +223,29 @@ class Loader(DataLoader[Batch]):
         """
         if not 0 <= index < len(self._keyed):
             raise DataError(f"no row {index}: the dataset has rows 0 to {len(self._keyed) - 1}")
-        sample = self._keyed.sample(Key(epoch, index, repeat))
+        sample = self._keyed.sample(Key(epoch, index, repeat), percentile)
         if self.pipeline.batch is None:
             return sample
         batch = collate([sample], self._keyed.where, **_provenance(epoch, index, repeat))
-        plan = self._batch_plan(batch, self.pipeline.batch)
-        image = self._finish(batch).images[0].permute(1, 2, 0).cpu().numpy()
-        return Sample(image, sample.targets, sample.record + plan.params(0))
+        plan = self._batch_plan(batch, self.pipeline.batch, percentile)
+        images = self._finish(batch, percentile).images[0].movedim(-3, -1).cpu().numpy()
+        record = plan.params(0)
+        if not sample.views:
+            return Sample(images, sample.targets, sample.record + record)
+        views = tuple(replace(v, image=i) for v, i in zip(sample.views, images, strict=True))
+        return replace(views[0], record=sample.record + record, views=views)
 
-    def _batch_plan(self, batch: Batch, pipeline: Pipeline) -> Plan:
+    def _batch_plan(
+        self, batch: Batch, pipeline: Pipeline, percentile: float | None = None, view: int = 0
+    ) -> Plan:
         return pipeline.plan(
-            batch.images.shape[2:],
+            batch.images.shape[-2:],
             seed=self.seed,
             epoch=batch.epoch,
             index=batch.index.numpy(),
             repeat=batch.repeat.numpy(),
+            percentile=percentile,
+            view=view,
         )
 
 

@@ -19,6 +19,7 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import betaincinv, gammaincinv  # type: ignore[import-untyped]  # has none
 
 from augpipe.errors import RecipeError, suggest
 from augpipe.plan import Floats, Params, Step
@@ -35,12 +36,19 @@ class Op(Settings, ABC):
             what was drawn. `p` is never control flow.
         after_normalize: whether the op may act on normalised float pixels.
         ends_in_float: whether pixels are float32 after the op, not uint8.
+        needs_boxes: whether `lower_around` takes the place of `lower`, as a crop around boxes does.
+        views: how many pictures the op makes of one; see `ops.views`.
+        partners: with how many other samples the op mixes each; see `ops.mix.MixOp`.
+        mixes_labels: whether it makes distributions over classes of labels.
     """
 
     draws: ClassVar[int] = 0
-    identity: ClassVar[Mapping[str, float]] = {}
+    identity: ClassVar[Mapping[str, float | str]] = {}
     after_normalize: ClassVar[bool] = False
     ends_in_float: ClassVar[bool] = False
+    needs_boxes: ClassVar[bool] = False
+    partners: ClassVar[int] = 0
+    mixes_labels: ClassVar[bool] = False
 
     def sample(self, u: Floats) -> dict[str, NDArray[Any]]:
         """Turn (B, draws) uniforms in [0, 1) into parameters, (B, ...) each; here, into none."""
@@ -49,6 +57,24 @@ class Op(Settings, ABC):
     @abstractmethod
     def lower(self, params: Params, size: NDArray[np.int64]) -> Step | Sequence[Step]:
         """Turn parameters, for pictures of (B, 2) height and width, into steps."""
+
+    @property
+    def views(self) -> int:
+        """How many pictures come out for each that goes in."""
+        return 1
+
+    def lower_around(
+        self, params: Params, size: NDArray[np.int64], boxes: Sequence[Floats] | None
+    ) -> Step | Sequence[Step]:
+        """Turn parameters into steps that depend on where boxes are.
+
+        Args:
+            params: (B, ...) each.
+            size: (B, 2).
+            boxes: (N, 4) for each of B pictures, as the ops before left them; None where nobody
+                knows yet, because a plan is asked for without pictures.
+        """
+        return self.lower(params, size)
 
     def params(self, u: Floats) -> Params:
         """Parameters from (B, 1 + draws) uniforms, of which the first decides whether `p` hits."""
@@ -173,3 +199,13 @@ def normal(u: Floats) -> Floats:
     """Uniforms as standard normal numbers, by the inverse of the distribution function."""
     inverse = np.vectorize(NormalDist().inv_cdf, otypes=[np.float64])
     return np.asarray(inverse(np.maximum(u, 2.0**-54)))
+
+
+def gamma(u: Floats, shape: float) -> Floats:
+    """Uniforms as gamma numbers of scale 1, by the inverse of the distribution function."""
+    return np.asarray(gammaincinv(shape, u), np.float64)
+
+
+def beta(u: Floats, a: float, b: float) -> Floats:
+    """Uniforms as beta numbers, by the inverse of the distribution function."""
+    return np.asarray(betaincinv(a, b, u), np.float64)

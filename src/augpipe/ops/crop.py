@@ -123,10 +123,8 @@ class RandomResizedCrop(Op):
     def _central(self, size: NDArray[np.int64]) -> Floats:
         height, width = size.T.astype(np.float64)
         low, high = self.ratio
-        return np.stack(
-            [np.minimum(height, np.round(width / low)), np.minimum(width, np.round(height * high))],
-            axis=1,
-        )
+        crop = np.round(np.stack([width / low, height * high], axis=1))
+        return np.clip(crop, 1, size)
 
 
 @register

@@ -15,27 +15,26 @@ from augpipe.adapters import (
     MODULES,
     Adapter,
     Library,
-    Picture,
     import_library,
     library_of,
-    seeded,
 )
-from augpipe.errors import PlanError, RecipeError, suggest
+from augpipe.errors import RecipeError, suggest
 from augpipe.ops.base import Op, register_adapter
 from augpipe.plan import Floats, Kernel, Params
 
 
 class Foreign(Op):
-    """A transform of another library, on pictures of one size.
+    """A transform of another library, on pictures and their boxes, masks and keypoints.
 
     Recipes spell it `albumentations.GaussianBlur: {sigma_limit: [0.1, 1.0], p: 0.2}`; lists of ops
-    take the object itself.
+    take the object itself. The size of the picture stays. Targets follow as the library moves them;
+    where it has no rule for one, the op refuses it. A callable has none for any.
 
     Attributes:
         library: whose it is.
         transform: its class, or the callable's name.
         parameters: what its class is called with.
-        moves: whether pixels may change place, so that boxes, masks and keypoints must refuse it.
+        moves: whether pixels may change place, so that boxes, masks and keypoints have to follow.
             Taken to be so unless the library says otherwise.
     """
 
@@ -45,7 +44,7 @@ class Foreign(Op):
     moves: bool = True
     draws = 1
 
-    _call: Adapter = PrivateAttr()
+    _adapter: Adapter = PrivateAttr()
     _from_object: bool = PrivateAttr(default=False)
 
     @classmethod
@@ -71,21 +70,23 @@ class Foreign(Op):
                 transform = factory(**parameters)
             except Exception as error:
                 raise RecipeError(f"{name}: {error}") from error
-        return cls._around(library, kind, transform, parameters=dict(parameters))
+        return cls._around(LIBRARIES[library](transform), kind, parameters=dict(parameters))
 
     @classmethod
     def wrapping(cls, transform: Callable[..., Any], *, moves: bool | None = None) -> Self:
         """An object as it is; `moves=False` says that it leaves every pixel in its place."""
         kind = getattr(transform, "__qualname__", type(transform).__qualname__)
-        op = cls._around(library_of(transform), kind, transform)
+        adapter = LIBRARIES[library_of(transform)](transform)
+        if moves is not None:
+            adapter.moves = moves
+        op = cls._around(adapter, kind)
         op._from_object = True
-        return op if moves is None else op.model_copy(update={"moves": moves})
+        return op
 
     @classmethod
-    def _around(cls, library: str, kind: str, transform: Any, **fields: Any) -> Self:
-        call = LIBRARIES[library](transform)
-        op = cls(library=library, transform=kind, moves=call.moves, **fields)
-        op._call = call
+    def _around(cls, adapter: Adapter, kind: str, **fields: Any) -> Self:
+        op = cls(library=adapter.library, transform=kind, moves=adapter.moves, **fields)
+        op._adapter = adapter
         return op
 
     @property
@@ -99,7 +100,7 @@ class Foreign(Op):
 
     def spec(self) -> dict[str, Any]:
         """As a recipe spells it; for an object, with what it says of itself."""
-        said = {"object": repr(self._call)} if self._from_object else self.parameters
+        said = {"object": repr(self._adapter)} if self._from_object else self.parameters
         return {self.title(): dict(said)}
 
     def sample(self, u: Floats) -> dict[str, NDArray[Any]]:
@@ -108,28 +109,8 @@ class Foreign(Op):
 
     def lower(self, params: Params, size: NDArray[np.int64]) -> Kernel:
         """Opaque: fuses with nothing."""
-        call = np.full(len(size), self.run, dtype=object)
+        call = np.full(len(size), self._adapter.run, dtype=object)
         return Kernel("foreign", {"call": call, "seed": params["seed"]}, moves=self.moves)
-
-    def run(self, image: Picture, seed: int) -> Picture:
-        """The transform on one (H, W, 3) picture, reproducibly.
-
-        Raises:
-            PlanError: the result is of another size or type, or the transform failed.
-        """
-        with seeded(seed):
-            self._call.reseed(seed % 2**32)
-            try:
-                result = np.asarray(self._call(np.ascontiguousarray(image)))
-            except Exception as error:
-                raise PlanError(f"{type(error).__name__}: {error}") from error
-        if result.shape != image.shape or result.dtype != np.uint8:
-            raise PlanError(
-                f"gave {result.dtype} of shape {result.shape} for a picture of {image.shape}; a "
-                "foreign transform must keep size and type: use augpipe's own resize, crops and "
-                "normalize"
-            )
-        return result
 
 
 @register_adapter

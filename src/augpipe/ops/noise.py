@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 
 from augpipe.ops.base import Op, between, register
 from augpipe.plan import Floats, Kernel, Params
-from augpipe.schema import Fraction, NonNegativeRange, Probability, Rgb, ordered
+from augpipe.schema import Fraction, FractionRange, NonNegativeRange, Probability, Rgb, ordered
 
 SEED_DRAWS = 2
 
@@ -18,7 +18,6 @@ _LEVELS = np.arange(256) / 255
 _AS_IT_IS = 101
 
 
-FractionRange = Annotated[tuple[Fraction, Fraction], AfterValidator(ordered)]
 _Quality = Annotated[int, Field(ge=1, le=100)]
 QualityRange = Annotated[tuple[_Quality, _Quality], AfterValidator(ordered)]
 

@@ -2,13 +2,14 @@
 
 Members that do not act get the parameters that change nothing, exactly as if their `p` had missed.
 So the steps of a plan are the same for every picture, and members fuse with each other and with
-their neighbours.
+their neighbours. Where that would be a waste, or the order itself is drawn, each picture goes its
+own way through a branch (`choose`).
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Annotated, Any, Self
 
 import numpy as np
@@ -17,7 +18,7 @@ from pydantic import BeforeValidator, Field, field_serializer, model_validator
 
 from augpipe.errors import RecipeError, within
 from augpipe.ops.base import Op, make_op, register
-from augpipe.plan import Floats, Params, Plan, Step, chain
+from augpipe.plan import Branch, Floats, Mix, Params, Plan, Step, chain, fold
 from augpipe.schema import Probability
 
 
@@ -91,15 +92,17 @@ class Policy(Op):
 
     def lower(self, params: Params, size: NDArray[np.int64]) -> Sequence[Step]:
         """The members' steps, one after the other."""
-        steps: list[Step] = []
+        return [step for steps in self._lowered(params, size) for step in steps]
+
+    def _lowered(self, params: Params, size: NDArray[np.int64]) -> Iterator[tuple[Step, ...]]:
+        """Each member's steps."""
         for number, member in enumerate(self.ops):
             prefix = _key(number, member, "")
             own = {k.removeprefix(prefix): v for k, v in params.items() if k.startswith(prefix)}
             with within(member.title()):
                 lowered = chain("", member.lower(own, size))
-            steps += lowered
+            yield lowered
             size = Plan(size, lowered).out_size
-        return steps
 
 
 def _key(number: int, member: Op, name: str) -> str:
@@ -168,6 +171,62 @@ class Sometimes(Policy):
     def chosen(self, u: Floats) -> NDArray[np.bool_]:
         """All or none in each row."""
         return np.repeat(u[:, :1] < self.p, len(self.ops), axis=1)
+
+
+@register
+class RandomOrder(Policy):
+    """All of its members, in an order that is drawn. torchvision's RandomOrder.
+
+    Members fuse with each other, but not with what comes before and after.
+
+    Attributes:
+        ops: the members; each must have a `p`, and leave the picture's size as it is.
+        p: probability that they act.
+    """
+
+    p: Probability = 1.0
+
+    def chosen(self, u: Floats) -> NDArray[np.bool_]:
+        """All or none in each row."""
+        return np.repeat(u[:, :1] < self.p, len(self.ops), axis=1)
+
+    def sample(self, u: Floats) -> dict[str, NDArray[Any]]:
+        """The members' parameters, and the numbers of the members in their order (B, members)."""
+        return super().sample(u) | self._order(u)
+
+    def params(self, u: Floats) -> Params:
+        """The members' parameters under number and name, and `order`."""
+        return {**super().params(u), **self._order(u[:, 1:])}
+
+    def _order(self, u: Floats) -> dict[str, NDArray[Any]]:
+        return {"order": np.argsort(u[:, : len(self.ops)], axis=1, kind="stable")}
+
+    def lower(self, params: Params, size: NDArray[np.int64]) -> Sequence[Step]:
+        """One way for each order."""
+        members = list(self._lowered(params, size))
+        return [choose(params["order"], size, lambda order: sum((members[i] for i in order), ()))]
+
+
+def choose(
+    labels: NDArray[Any], size: NDArray[np.int64], way: Callable[[Any], Iterable[Step]]
+) -> Branch:
+    """Let each picture go the way of its label; only the ways that some picture goes are made.
+
+    Args:
+        labels: (B, ...).
+        size: (B, 2), the pictures' height and width.
+        way: the steps for a label; what they do to pictures of another label does not matter.
+
+    Raises:
+        RecipeError: a way changes the picture's size, or mixes pictures.
+    """
+    names, number = np.unique(labels, axis=0, return_inverse=True)
+    ways = tuple(fold(way(name)) for name in names)
+    for steps in ways:
+        same = np.array_equal(Plan(size, steps).out_size, size)
+        if not same or any(isinstance(step, Mix) for step in steps):
+            raise RecipeError("members whose order is drawn must neither resize nor mix pictures")
+    return Branch((number.reshape(-1, 1) == np.arange(len(names))).astype(np.float64), ways)
 
 
 def _within_p(u: Floats, p: float) -> Floats:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -68,6 +68,8 @@ def evaluate(
 ) -> dict[str, Scores]:
     """Score models over one epoch of a loader; batches are loaded once for all models.
 
+    Where the loader makes several views of a sample, such as ten crops, their logits are averaged.
+
     Raises:
         DataError: the loader has no batch.
     """
@@ -81,6 +83,12 @@ def evaluate(
         for batch in loader:
             images, labels = pair(batch, device)
             for name, model in models.items():
-                logits = model(images)
+                logits = _logits(model, images)
                 tallies[name].add(functional.cross_entropy(logits, labels), logits, labels)
     return {name: tally.scores() for name, tally in tallies.items()}
+
+
+def _logits(model: nn.Module, images: Tensor) -> Tensor:
+    if images.ndim == 4:
+        return cast(Tensor, model(images))
+    return cast(Tensor, model(images.flatten(0, 1)).unflatten(0, images.shape[:2]).mean(1))
