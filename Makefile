@@ -47,8 +47,9 @@ format: $(VENV)/installed-dev  ## let ruff write the code's layout
 samples: $(VENV)/installed  ## draw the small synthetic data of samples/ anew
 	$(BIN)/python samples/draw.py
 
-bench: $(VENV)/installed-dev  ## throughput beside our peers: make bench DATA=folder
+bench: $(VENV)/installed-dev  ## loader and ops beside our peers: make bench DATA=folder
 	$(BIN)/python benchmarks/loader.py $(DATA)
+	$(BIN)/python benchmarks/ops.py $(DATA)
 
 clean:  ## remove the environment and everything made
 	rm -rf $(VENV) runs samples/digits .mypy_cache .pytest_cache .ruff_cache

@@ -9,7 +9,15 @@ import pytest
 from scipy import stats
 
 from augpipe.errors import PlanError
-from augpipe.rng import MAX_EPOCH, MAX_INDEX, MAX_REPEAT, MAX_SEED, philox, uniforms
+from augpipe.rng import (
+    MAX_EPOCH,
+    MAX_INDEX,
+    MAX_REPEAT,
+    MAX_SEED,
+    philox,
+    uniforms,
+    uniforms_of_slots,
+)
 
 ONES = 0xFFFFFFFF
 ROWS = np.arange(4096)
@@ -80,6 +88,16 @@ def test_a_shorter_draw_is_a_prefix_of_a_longer_one():
     longest = draw(9)
     for k in range(10):
         assert np.array_equal(draw(k), longest[:, :k])
+
+
+def test_slots_drawn_together_are_what_they_are_alone():
+    key = 7, [3, 0], [5, MAX_INDEX], [0, 2]
+    counts = {"rotate#0": 1, "none#0": 0, "crop#0": 22, "rotate#1": 3}
+    together = uniforms_of_slots(*key, counts)
+    for (slot, k), drawn in zip(counts.items(), together, strict=True):
+        assert np.array_equal(drawn, uniforms(*key, slot, k))
+        assert drawn.shape == (2, k)
+    assert uniforms_of_slots(*key, {}) == []
 
 
 def test_a_row_does_not_depend_on_its_batch():

@@ -198,6 +198,38 @@ def test_what_left_the_picture_is_dropped_together():
     assert sample.keypoints.tolist() == [[[15, 15]]]
 
 
+@pytest.mark.parametrize(
+    ("params", "kept"),
+    [
+        ({}, [0, 1, 2]),
+        ({"min_visibility": 0.25}, [0, 1]),
+        ({"min_visibility": 0.26}, [1]),
+        ({"min_area": 320}, [0, 1, 2]),
+        ({"min_area": 321}, [0, 1]),
+        ({"min_area": 321, "min_visibility": 0.26}, [1]),
+    ],
+)
+def test_what_hardly_shows_is_left_out(params, kept):
+    """Of the boxes a quarter, all and a tenth shows: 400, 1600 and 320 square pixels at last."""
+    boxes = np.array([[30.0, 20, 50, 40], [60, 50, 80, 70], [4, 40, 44, 60]])
+    ops = [
+        {"center_crop": {"size": [60, 80]}},
+        {"horizontal_flip": {"p": 1}},
+        {"resize": {"size": [120, 160]}},
+    ]
+    labels = np.arange(3)
+    done = Pipeline(ops, boxes=params)(rectangles(boxes), boxes=boxes, labels=labels)
+    assert done.targets.box_labels.tolist() == kept
+
+
+def test_what_a_border_reflects_is_no_second_object():
+    pad = [{"pad": {"padding": 100, "border": "reflect"}}]
+    sample = run(pad, rectangles(BOX), 0, boxes=BOX, masks=rectangles(BOX)[None, ..., 0] // 255)
+    assert (sample.image > 0).sum() > (rectangles(BOX) > 0).sum()
+    assert sample.boxes.tolist() == (BOX + 100).tolist()
+    assert sample.masks.sum() == 40 * 35
+
+
 def test_a_label_of_the_picture_stays():
     soft = np.array([0.25, 0.75], np.float32)
     assert run(GEOMETRIC["rotation"], rectangles(BOX), 0, label=4).label == 4

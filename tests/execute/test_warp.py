@@ -337,3 +337,17 @@ def test_a_frame_far_from_the_picture_is_all_fill(execute, noise):
     border = Border("constant", (1, 2, 3))
     framed = execute(plan_of(noise.shape[:2], (away, (20, 30)), border=border), noise)[0]
     assert np.array_equal(framed, np.tile(np.uint8([1, 2, 3]), (20, 30, 1)))
+
+
+def test_a_warp_leaves_where_a_corner_does():
+    rng = np.random.default_rng(0)
+    found = set()
+    for _ in range(500):
+        matrix = np.eye(3)
+        matrix[:2, :2] += rng.normal(0, 0.3, (2, 2))
+        matrix[:2, 2] = rng.normal(10, 10, 2)
+        corners = warp.project(matrix, warp.corner_points((20, 30)))
+        expected = bool((corners < 0).any() or (corners > (50, 40)).any())
+        assert warp.leaves(matrix, (20, 30), (40, 50)) == expected
+        found.add(expected)
+    assert found == {True, False}

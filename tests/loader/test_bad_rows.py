@@ -9,6 +9,7 @@ from augpipe.errors import DataError, DecodeError
 from loader_stream import stream
 
 RESIZE = [{"resize": {"size": [16, 16]}}]
+EPOCH = 14  # in which the damaged row is a partner before it is met itself
 
 
 @pytest.fixture
@@ -62,6 +63,22 @@ def test_replace_puts_the_same_row_there_whatever_the_workers(damaged, num_worke
     assert len(reference) == 32
     assert row_of(damaged) not in [row for _, row, _, _ in reference]
     assert replaced(num_workers=num_workers, batch_size=batch_size) == reference
+
+
+def test_a_damaged_partner_is_named_and_its_sample_got_over(damaged):
+    ops = [*RESIZE, {"mixup": {"alpha": 8}}]
+    loader = build_loader(damaged, ops, num_workers=0, on_error="skip", epoch=EPOCH)
+    rows = [row for batch in loader for row in batch.index.tolist()]
+    assert [bad.row for bad in loader.errors] == [row_of(damaged)]
+    mixed = [loader.pipeline.rows(32, epoch=EPOCH, index=row)[0].tolist() for row in range(32)]
+    assert sorted(rows) == [own for own, other in mixed if row_of(damaged) not in (own, other)]
+    partnered = next(own for own, other in mixed if other == row_of(damaged) != own)
+    with pytest.raises(DecodeError, match=f"^row {row_of(damaged)}: .*circle/03"):
+        loader.replay(epoch=EPOCH, index=partnered)
+    strict = build_loader(damaged, ops, num_workers=0, batch_size=1, epoch=EPOCH, shuffle=False)
+    with pytest.raises(DecodeError, match=f"^epoch {EPOCH}: row {row_of(damaged)}: .*circle/03"):
+        list(strict)
+    assert partnered < row_of(damaged)  # so that it is met first, as a partner
 
 
 def test_too_many_bad_rows_are_an_error_after_all(shapes, tmp_path):

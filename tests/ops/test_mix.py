@@ -134,6 +134,45 @@ def test_mosaic_equals_four_pictures_pasted_on_a_canvas(seed):
     assert distance(sample.image, window).max() <= 1
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_flipped_mosaic_is_the_mosaic_flipped(seed):
+    mosaic, flip = {"mosaic": {"size": [60, 80]}}, {"horizontal_flip": {"p": 1}}
+    plain, flipped = (
+        mixed(ops, OBJECTS[0], OBJECTS, seed=seed) for ops in ([mosaic], [mosaic, flip])
+    )
+    assert np.array_equal(flipped.image, plain.image[:, ::-1])
+    assert np.array_equal(flipped.masks, plain.masks[..., ::-1])
+    assert np.allclose(
+        flipped.boxes, plain.boxes[:, [2, 1, 0, 3]] * [-1, 1, -1, 1] + [80, 0, 80, 0]
+    )
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_warp_after_a_mosaic_shows_what_one_of_its_picture_shows(seed):
+    """Zoomed in, nothing beyond the window is seen, so there the two are the same."""
+    mosaic, zoom = {"mosaic": {"size": [60, 80]}}, {"affine": {"scale": [1.5, 1.5], "fill": 114}}
+    ours = mixed([mosaic, zoom], OBJECTS[0], OBJECTS, seed=seed)
+    theirs = mixed([mosaic, "barrier", zoom], OBJECTS[0], OBJECTS, seed=seed)
+    # They differ only where interpolation mixes the pixels of two quadrants, or of object and not.
+    assert (distance(ours.image, theirs.image).max(axis=2) > 2).mean() < 0.1
+    assert np.allclose(ours.boxes, theirs.boxes)
+
+
+def test_whose_a_pixel_of_a_mosaic_is_its_centre_decides():
+    small = [12, 16]
+    for seed in SEEDS:
+        sample = mixed([{"mosaic": {"size": SIZE}}, {"resize": {"size": small}}], seed=seed)
+        center = np.array(params(sample, "mosaic")["center"])
+        corner = ((center * 2 - 0.5) * [SIZE[1], SIZE[0]]).round()
+        x, y = (np.arange(n) * 4 + 2 for n in (small[1], small[0]))
+        rows = Pipeline([{"mosaic": {"size": SIZE}}]).rows(len(COLORED), seed=seed)[0]
+        expected = np.zeros(len(COLORS))
+        for place, row in enumerate([0, *rows[1:]]):
+            across, down = (x >= corner[0]) == place % 2, (y >= corner[1]) == place // 2
+            expected[row] += across.mean() * down.mean()
+        assert np.allclose(sample.label, expected, atol=1e-6)
+
+
 def test_a_mosaic_and_the_warps_after_it_sample_each_picture_once():
     ops = [{"resize": {"size": 90}}, {"mosaic": {"size": 64}}, *AFTER_MOSAIC["affine and crop"]]
     plan = Pipeline(ops).plan((120, 160))
@@ -166,11 +205,20 @@ OBJECTS = [
         [{"mosaic": {"size": [60, 80]}}],
         [{"mosaic": {"size": [60, 80]}}, {"affine": {"scale": [0.5, 1.5], "fill": 114}}],
         [{"horizontal_flip": {}}, {"mosaic": {"size": [60, 80]}}, {"horizontal_flip": {}}],
+        [{"affine": {"translate": [0.5, 0.5]}}, {"mosaic": {"size": [60, 80]}}],
         ["cutmix"],
         ["copy_paste"],
         [{"affine": {"translate": [0.2, 0.2]}}, "copy_paste", {"resize": {"size": [90, 110]}}],
     ],
-    ids=["mosaic", "mosaic, affine", "flip, mosaic, flip", "cutmix", "copy_paste", "chain"],
+    ids=[
+        "mosaic",
+        "mosaic, affine",
+        "flip, mosaic, flip",
+        "affine, mosaic",
+        "cutmix",
+        "copy_paste",
+        "chain",
+    ],
 )
 def test_boxes_are_where_objects_are_painted(ops, seed):
     own, others = OBJECTS[seed % 3], OBJECTS[3:]

@@ -18,6 +18,9 @@ from augpipe.execute.cv2_warp import sample
 from augpipe.plan import Border, Floats, Kernel, Plan, Step, Warp
 from augpipe.rows import moves_pixels, own_steps
 
+_NO_BOXES = np.ones(0)
+_STILL = np.eye(3)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moving:
@@ -45,9 +48,9 @@ class Moving:
     def start(cls, targets: Targets, size: warp.Size) -> Moving:
         """As they are in a picture of that height and width."""
         boxes = targets.boxes
-        shown = np.ones(0 if boxes is None else len(boxes))
-        outlines = None if boxes is None else corners_of(boxes)
-        return cls(targets, outlines, shown, size, np.eye(3))
+        if boxes is None:
+            return cls(targets, None, _NO_BOXES, size, _STILL)
+        return cls(targets, corners_of(boxes), np.ones(len(boxes)), size, _STILL)
 
     @property
     def present(self) -> list[str]:
@@ -62,7 +65,8 @@ class Moving:
         """
         if isinstance(step, Warp):
             size = int(step.size[row, 0]), int(step.size[row, 1])
-            return replace(self, pending=self.pending @ step.matrix[row], size=size)
+            pending = self.pending @ step.matrix[row]
+            return Moving(self.targets, self.outlines, self.shown, size, pending)
         if isinstance(step, Kernel) and displace.knows(step.name):
             values = {name: value[row] for name, value in step.params.items()}
             return self.settled()._displaced(step.name, values)

@@ -61,6 +61,10 @@ class _RowError(Exception):
         super().__init__(number, error)
         self.number, self.error = number, error
 
+    def named(self) -> DataError:
+        """The error, with the row's number."""
+        return type(self.error)(f"row {self.number}: {self.error}")
+
 
 @contextmanager
 def _of_row(number: int) -> Iterator[None]:
@@ -151,7 +155,17 @@ class KeyedDataset(ImageDataset):
         )
 
     def sample(self, key: Key, percentile: float | None = None) -> Sample:
-        """One sample as training sees it, with its record, before any ops that act on batches."""
+        """One sample as training sees it, with its record, before any ops that act on batches.
+
+        Raises:
+            DataError: one of the rows it is made of cannot be read.
+        """
+        try:
+            return self._sample(key, percentile)
+        except _RowError as bad_row:
+            raise bad_row.named() from bad_row.error
+
+    def _sample(self, key: Key, percentile: float | None = None) -> Sample:
         rows = self._open(self._numbers([key], percentile)[0])
         plans = self._plans([rows], [key], percentile)
         mixed = [{"op": "rows", "rows": [one and one.number for one in rows]}]
@@ -229,10 +243,9 @@ class KeyedDataset(ImageDataset):
         try:
             return work()
         except _RowError as bad_row:
-            error = bad_row.error
             if self.on_error == "raise":
-                raise type(error)(f"row {bad_row.number}: {error}") from error
-            bad.append(BadRow(bad_row.number, str(error)))
+                raise bad_row.named() from bad_row.error
+            bad.append(BadRow(bad_row.number, str(bad_row.error)))
             return None
         except PlanError as error:
             raise type(error)(f"{self.where(key.row)}: {error}") from error
@@ -244,7 +257,7 @@ class KeyedDataset(ImageDataset):
         draws = uniforms(self.seed, key.epoch, key.row, key.repeat, "replace", _REPLACEMENTS)[0]
         for row in (draws * len(self)).astype(int).tolist():
             other = key._replace(row=row)
-            if sample := self._tried(other, bad, partial(self.sample, other)):
+            if sample := self._tried(other, bad, partial(self._sample, other)):
                 return other, sample
         raise DataError(
             f"row {key.row} is bad, and so are {_REPLACEMENTS} rows drawn to replace it; "

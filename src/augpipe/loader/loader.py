@@ -154,8 +154,10 @@ class Loader(DataLoader[Batch]):
         return torch.stack(done, dim=1)
 
     def _note(self, bad_rows: tuple[BadRow, ...]) -> None:
-        known = {bad.row for bad in self.errors}
-        self.errors += [bad for bad in bad_rows if bad.row not in known]
+        known = {bad.row: bad for bad in self.errors}
+        for bad in bad_rows:
+            known.setdefault(bad.row, bad)
+        self.errors[:] = known.values()
         if len(self.errors) > self.max_errors:
             raise DataError(
                 f"{len(self.errors)} bad rows, more than max_errors={self.max_errors}; "
