@@ -121,7 +121,8 @@ class Pipeline:
         rows = self.rows(len(partners), **key)[0, 1:]
         others = [_read(partners[row], self.boxes) if row >= 0 else None for row in rows]
         done = self.apply(own, others, **key)
-        return replace(self.written(done), views=tuple(map(self.written, done.views)))
+        views = [self.written(_apart(view, image)) for view in done.views or (done,)]
+        return replace(views[0], views=tuple(views)) if done.views else views[0]
 
     def written(self, sample: Sample) -> Sample:
         """The sample with its boxes as `boxes.format` says."""
@@ -287,14 +288,20 @@ class Pipeline:
 
 
 def _read(given: Mapping[str, Any], boxes: BoxParams) -> Sample:
-    """A sample from arrays, checked and copied."""
+    """A sample from arrays, checked."""
     image = np.asarray(given["image"])
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
         raise DataError(
             f"the image is {image.dtype} of shape {image.shape}; expected uint8 of (H, W, 3)"
         )
     targets = {name: value for name, value in given.items() if name != "image"}
-    return Sample(image.copy(), read_targets(targets, image.shape[:2], boxes))
+    return Sample(image, read_targets(targets, image.shape[:2], boxes))
+
+
+def _apart(sample: Sample, image: NDArray[np.uint8]) -> Sample:
+    """The sample with pixels of its own, where no step has made any."""
+    shared = np.may_share_memory(sample.image, image)
+    return replace(sample, image=sample.image.copy()) if shared else sample
 
 
 def _as_decoded(sample: Sample | None) -> Picture | None:

@@ -104,7 +104,31 @@ def _shrink(image: Image, matrix: Floats, out: warp.Size) -> tuple[Image, Floats
     return np.asarray(small), warp.after_shrink(matrix, factor)
 
 
+# With up to so many input pixels for each of the output, a fourth channel pays.
+_PAYS = 8
+
+
 def _interpolate(
+    image: Image,
+    matrix: Floats,
+    out: warp.Size,
+    interpolation: Interpolation,
+    border: Border | None,
+) -> Image:
+    """One sampling of the picture where it is.
+
+    OpenCV samples four channels in half the time of three, and to the same bits.
+    """
+    pays = image.shape[0] * image.shape[1] <= _PAYS * out[0] * out[1]
+    rgb = image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8
+    if not (rgb and pays and interpolation == "bilinear"):
+        return _sampled(image, matrix, out, interpolation, border)
+    with_alpha = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)
+    sampled = _sampled(np.asarray(with_alpha), matrix, out, interpolation, border)
+    return np.asarray(cv2.cvtColor(sampled, cv2.COLOR_RGBA2RGB))
+
+
+def _sampled(
     image: Image,
     matrix: Floats,
     out: warp.Size,

@@ -23,7 +23,7 @@ Overlaps = Annotated[tuple[Annotated[float, Field(ge=0, le=1)], ...], Field(min_
 class RandomIouCrop(Op):
     """Crop so that some box is mostly inside. torchvision's RandomIoUCrop; SSD, Liu et al. 2016.
 
-    A minimum of overlap is drawn from `sampler_options`, and `trials` crops. The first crop is taken
+    A minimum of overlap is drawn from `sampler_options`, then `trials` crops. The first is taken
     that has this overlap (intersection over union) with a box whose centre it holds; if there is
     none, or if the minimum is 1, the picture stays as it is.
 
