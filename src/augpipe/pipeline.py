@@ -115,14 +115,18 @@ class Pipeline:
             DataError: an image or a target of another type or shape, or no partners.
         """
         own = _read({"image": image} | targets, self.boxes)
-        if self.pictures > 1 and not len(partners):
-            raise DataError("the pipeline mixes samples; give partners=[{'image': ..., ...}, ...]")
         key = {"seed": seed, "epoch": epoch, "index": index}
-        rows = self.rows(len(partners), **key)[0, 1:]
-        others = [_read(partners[row], self.boxes) if row >= 0 else None for row in rows]
+        others = self._drawn(partners, **key) if self.pictures > 1 else []
         done = self.apply(own, others, **key)
         views = [self.written(_apart(view, image)) for view in done.views or (done,)]
         return replace(views[0], views=tuple(views)) if done.views else views[0]
+
+    def _drawn(self, partners: Sequence[Mapping[str, Any]], **key: int) -> list[Sample | None]:
+        """The partners that one sample is mixed with; None where one is not needed."""
+        if not len(partners):
+            raise DataError("the pipeline mixes samples; give partners=[{'image': ..., ...}, ...]")
+        rows = self.rows(len(partners), **key)[0, 1:]
+        return [_read(partners[row], self.boxes) if row >= 0 else None for row in rows]
 
     def written(self, sample: Sample) -> Sample:
         """The sample with its boxes as `boxes.format` says."""

@@ -9,9 +9,10 @@ from augpipe.execute.cv2_types import Image, Kernels, Values
 
 
 def _gaussian_blur(image: Image, values: Values) -> Image:
-    taps = np.trim_zeros(values["taps"])
-    if len(taps) == 1:
+    (reached,) = values["taps"].nonzero()
+    if len(reached) == 1:
         return image
+    taps = values["taps"][reached[0] : reached[-1] + 1]
     return np.asarray(cv2.sepFilter2D(image, -1, taps, taps, borderType=cv2.BORDER_REFLECT_101))
 
 

@@ -12,7 +12,7 @@ from augpipe.plan import Floats
 
 def identity(rows: int) -> Floats:
     """Nothing moves."""
-    return np.tile(np.eye(3), (rows, 1, 1))
+    return np.eye(3)[None].repeat(rows, axis=0)
 
 
 def mirror(flip: NDArray[Any], extent: NDArray[np.int64], *, axis: int) -> Floats:

@@ -20,6 +20,7 @@ from pydantic import Field
 
 from augpipe.errors import RecipeError
 from augpipe.ops.base import Op, beta, between, register
+from augpipe.ops.matrix import identity
 from augpipe.plan import Border, Floats, Mix, Params, Step, Warp
 from augpipe.schema import Color, FractionRange, Probability, Side
 
@@ -210,7 +211,7 @@ class Mosaic(MixOp):
         in_the_middle = np.floor((out[:, ::-1] - extent) / 2)
         start = np.where(tiled, corner - before * extent, in_the_middle)
         scale = size[:, ::-1] / extent
-        matrix = np.tile(np.eye(3), (len(size), 1, 1))
+        matrix = identity(len(size))
         matrix[:, [0, 1], [0, 1]] = scale
         matrix[:, :2, 2] = -start * scale
         return Warp(matrix, out, "bilinear", Border("constant", self.fill))
@@ -248,10 +249,10 @@ class CopyPaste(MixOp):
         """The partner keeps its scale; its top left is put at the sample's."""
         values = {"paste": params["paste"], "seed": params["seed"]}
         own = sizes[0]
-        matrix = np.tile(np.eye(3), (len(own), 1, 1))
+        matrix = identity(len(own))
         place = Warp(matrix, own, "bilinear", Border("constant"))
         return (None, place), _in_place(self, values, own, needed=self.needed(params))
 
 
 def _in_place(op: MixOp, params: Params, size: Sizes, **fields: Any) -> Mix:
-    return Mix(op.name(), params, size, np.tile(np.eye(3), (len(size), 1, 1)), **fields)
+    return Mix(op.name(), params, size, identity(len(size)), **fields)
