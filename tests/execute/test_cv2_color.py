@@ -1,4 +1,4 @@
-"""Tables that are not looked up give what looking up gives."""
+"""Every way to carry out a table or a matrix gives the same."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_every_table_is_what_it_says(image):
         assert np.array_equal(look_up(image, np.tile(table, (3, 1))), table[image]), name
 
 
-def test_only_equal_tables_take_a_shortcut(image):
+def test_channels_have_tables_of_their_own(image):
     tables = np.stack([255 - LEVELS, LEVELS, LEVELS // 2])
     for rolled in (np.roll(tables, n, axis=0) for n in range(3)):
         expected = np.stack([rolled[c][image[:, :, c]] for c in range(3)], axis=2)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
-
 import cv2
 import numpy as np
+import stringzilla
 from numpy.typing import NDArray
 
 from augpipe.execute.cv2_types import Image, Kernels, Values
@@ -16,7 +14,7 @@ from augpipe.plan import IDENTITY_RECOLOR, Floats
 _STRIP = 8192
 
 _LEVELS = np.arange(256, dtype=np.uint8)
-_NEGATIVE = np.hstack([-np.eye(3), np.zeros((3, 3)), np.ones((3, 1))])
+_DIAGONAL, _LAST = np.eye(3, 4), np.tile([0.0, 0, 0, 1], (3, 1))
 
 # Two turns, which OpenCV understands, and full saturation and value.
 _HSV_LIMITS = np.array([720, 1, 1], np.float32)
@@ -26,48 +24,33 @@ def recolor(image: Image, matrix: Floats) -> Image:
     """Apply a (3, 7) colour map; see `plan.Recolor`."""
     if (matrix == IDENTITY_RECOLOR).all():
         return image
-    if (matrix == _NEGATIVE).all():
-        return np.asarray(np.invert(image))
     affine = np.empty((3, 4))
     affine[:, :3] = matrix[:, :3]
     affine[:, 3] = 255 * matrix[:, 6]
     if matrix[:, 3:6].any():
         affine[:, 3] += matrix[:, 3:6] @ cv2.mean(image)[:3]
+    gain, offset = affine[0, 0], affine[0, 3]
+    if image.dtype == np.uint8 and (affine == gain * _DIAGONAL + offset * _LAST).all():
+        levels = gain * _LEVELS + offset
+        return _translated(image.copy(), levels.round().clip(0, 255).astype(np.uint8))
     return np.asarray(cv2.transform(image, affine))
 
 
 def look_up(image: Image, table: NDArray[np.uint8]) -> Image:
-    """Apply (3, 256) tables; see `plan.Lookup`."""
-    image, first = np.ascontiguousarray(image), table[0].tobytes()
-    if table.tobytes() != 3 * first:
-        return np.asarray(cv2.LUT(image, np.ascontiguousarray(table.T)[None]))
-    if shortcut := _shortcuts().get(first):
-        return shortcut(image)
-    return np.asarray(cv2.LUT(image, table[0]))  # nearly twice as fast as three tables
+    """Apply (3, 256) tables; see `plan.Lookup`.
+
+    StringZilla's vector instructions take a fourth to a tenth of the time of `cv2.LUT`.
+    """
+    if (table == table[0]).all():
+        return image if (table[0] == _LEVELS).all() else _translated(image.copy(), table[0])
+    planes = zip(cv2.split(image), table, strict=True)
+    return np.asarray(cv2.merge([_translated(np.asarray(plane), own) for plane, own in planes]))
 
 
-@cache
-def _shortcuts() -> dict[bytes, Callable[[Image], Image]]:
-    """Tables that vector instructions compute five to ten times as fast as they are looked up."""
-    known: dict[bytes, Callable[[Image], Image]] = {
-        np.where(level <= _LEVELS, 255 - _LEVELS, _LEVELS).tobytes(): _invert_from(level)
-        for level in range(256)
-    }
-    for lost in range(1, 8):
-        known[(_LEVELS >> lost << lost).tobytes()] = _keep_bits(0xFF >> lost << lost)
-    return known | {_LEVELS.tobytes(): lambda image: image}
-
-
-def _invert_from(level: int) -> Callable[[Image], Image]:
-    def invert(image: Image) -> Image:
-        _, bright = cv2.threshold(image, level - 1, 255, cv2.THRESH_BINARY)
-        return np.asarray(cv2.bitwise_xor(image, bright, bright))
-
-    return invert
-
-
-def _keep_bits(mask: int) -> Callable[[Image], Image]:
-    return lambda image: np.asarray(image & np.uint8(mask))
+def _translated(levels: Image, table: NDArray[np.uint8]) -> Image:
+    """Contiguous levels through one table, in place."""
+    stringzilla.translate(levels.data.cast("B"), np.ascontiguousarray(table).data, inplace=True)
+    return levels
 
 
 def _hsv(image: Image, values: Values) -> Image:
