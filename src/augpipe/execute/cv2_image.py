@@ -13,7 +13,7 @@ import numpy as np
 
 from augpipe.boxes import BoxParams
 from augpipe.data.sample import Picture, Sample
-from augpipe.errors import PlanError, suggest, within
+from augpipe.errors import AugpipeError, PlanError, suggest, within
 from augpipe.execute import (
     cv2_color,
     cv2_displace,
@@ -109,23 +109,24 @@ def _from_decoder(plan: Plan, row: int, matrix: Floats) -> tuple[Step, ...]:
 
 
 def _through(steps: Iterable[Step], row: int, part: Part, window: Rectangle | None = None) -> Part:
-    """Step by step, pixels and targets together."""
+    """Step by step, pixels and, where there are any, targets together."""
     image, moving = part
-    own = list(own_steps(steps, row))
+    own, any_targets = list(own_steps(steps, row)), bool(moving.present)
     for step in own:
-        with within(" + ".join(step.ops)):
-            if _moves_all(step, moving):
+        try:
+            if any_targets and _moves_all(step):
                 image, moving = _foreign(cast(Kernel, step), row, image, moving)
                 continue
             image = _apply(step, row, image, window if step is own[-1] else None)
-            moving = moving.through(step, row)
+            moving = moving.through(step, row) if any_targets else moving
+        except AugpipeError as error:  # `within` would cost each picture more than some steps do
+            raise type(error)(f"{' + '.join(step.ops)}: {error}") from error
     return Part(image, moving)
 
 
-def _moves_all(step: Step, moving: Moving) -> bool:
+def _moves_all(step: Step) -> bool:
     """Whether the step moves targets by itself: other people's transforms do."""
-    foreign = isinstance(step, Kernel) and step.name in cv2_foreign.KERNELS and step.moves
-    return foreign and bool(moving.present)
+    return isinstance(step, Kernel) and step.name in cv2_foreign.KERNELS and step.moves
 
 
 def _foreign(step: Kernel, row: int, image: Image, moving: Moving) -> Part:
