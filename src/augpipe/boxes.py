@@ -40,6 +40,10 @@ class BoxParams(Settings):
     on_invalid: OnInvalid = "raise"
 
 
+# Boxes as they are inside, of which all that can be seen are kept.
+AS_INSIDE = BoxParams()
+
+
 def to_xyxy(boxes: NDArray[Any], format: BoxFormat, size: tuple[int, int]) -> Boxes:
     """(N, 4) boxes of any format as x0, y0, x1, y1 in pixels of a picture of (height, width)."""
     boxes = np.array(boxes, np.float64)

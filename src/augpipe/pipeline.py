@@ -187,12 +187,10 @@ class Pipeline:
         Returns:
             A plan of B rows; row b equals the plan of that row alone, to the bit.
         """
-        keys = _keys(seed, epoch, index, repeat, percentile, rows=np.shape(size)[:-1][:1])
         sizes = np.asarray(size, np.int64)
-        while sizes.ndim < 3:
-            sizes = sizes[None] if sizes.ndim == 1 else sizes[:, None]
+        sizes = sizes.reshape(-1, sizes.shape[1] if sizes.ndim == 3 else 1, 2)
+        keys = replace(_keys(seed, epoch, index, repeat, percentile, rows=len(sizes)), view=view)
         sizes = np.broadcast_to(sizes, (len(keys.index), self.pictures, 2))
-        keys = replace(keys, view=view)
         path = keys.after("") if self._whole_batch else ""
         plan = make_plan(
             self._slotted, sizes, keys, path, targets=targets, whole_batch=self._whole_batch
@@ -373,9 +371,9 @@ def _keys(
     index: ArrayLike,
     repeat: ArrayLike,
     percentile: float | None = None,
-    rows: tuple[int, ...] = (),
+    rows: int = 1,
 ) -> Keys:
     parts = [np.atleast_1d(part) for part in (epoch, index, repeat)]
-    shape = np.broadcast_shapes(rows, *(part.shape for part in parts))
+    shape = np.broadcast_shapes((rows,), *(part.shape for part in parts))
     epochs, indices, repeats = (np.broadcast_to(part, shape) for part in parts)
     return Keys(seed, epochs, indices, repeats, percentile)

@@ -26,7 +26,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from augpipe.boxes import BoxParams
+from augpipe.boxes import AS_INSIDE, BoxParams
 from augpipe.shrink import shrink_factors
 
 Floats = NDArray[np.float64]
@@ -280,9 +280,6 @@ def fold(steps: Iterable[Step]) -> tuple[Step, ...]:
     return reduce(push, steps, ())
 
 
-_KEEP_ALL = BoxParams()
-
-
 @dataclass(frozen=True, eq=False)
 class Plan:
     """The folded steps for B pictures.
@@ -297,7 +294,7 @@ class Plan:
     size: NDArray[np.int64]
     steps: tuple[Step, ...]
     record: tuple[tuple[str, Params], ...] = ()
-    boxes: BoxParams = _KEEP_ALL
+    boxes: BoxParams = AS_INSIDE
 
     def __len__(self) -> int:
         return len(self.size)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from augpipe.adapters.marks import Marks, mark, unmark
 from augpipe.adapters.seeded import seeded
-from augpipe.data.sample import SPATIAL, Targets
+from augpipe.data.sample import Targets, spatial_in
 from augpipe.errors import AugpipeError, PlanError, TargetError
 
 Picture = NDArray[np.uint8]
@@ -44,7 +44,7 @@ class Adapter:
             PlanError: the result is of another size or type, or the transform failed.
         """
         targets = targets or Targets()
-        present = [name for name in SPATIAL if getattr(targets, name) is not None]
+        present = spatial_in(targets)
         present = present if self.moves else []
         self._refuse(present)
         marks = mark(targets, _size(image)) if present else None

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from augpipe.boxes import BoxParams
+from augpipe.boxes import AS_INSIDE, BoxParams
 from augpipe.data.dataset import ImageDataset
 from augpipe.data.pixels import WHITE, Color, PixelSource
 from augpipe.data.sample import Row
@@ -36,11 +36,11 @@ class MappedDataset(ImageDataset):
     """
 
     def __init__(
-        self, dataset: Any, *, background: Color = WHITE, boxes: BoxParams | None = None
+        self, dataset: Any, *, background: Color = WHITE, boxes: BoxParams = AS_INSIDE
     ) -> None:
         self.dataset = dataset
         self.background = background
-        self.boxes = boxes or BoxParams()
+        self.boxes = boxes
         self.classes = tuple(map(str, getattr(dataset, "classes", None) or ()))
 
     def __len__(self) -> int:

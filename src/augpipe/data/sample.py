@@ -41,6 +41,11 @@ class Source(Protocol):
 SPATIAL = ("boxes", "masks", "keypoints")
 
 
+def spatial_in(holder: Any) -> list[str]:
+    """Which of them a picture's `Targets`, or a whole batch, has."""
+    return [name for name in SPATIAL if getattr(holder, name) is not None]
+
+
 @dataclass(frozen=True, slots=True)
 class Targets:
     """What is known about one picture. A target that a dataset does not have is None.

@@ -12,11 +12,9 @@ from numpy.typing import NDArray
 from torchvision import tv_tensors
 from torchvision.transforms.v2.functional import convert_bounding_box_format
 
-from augpipe.boxes import BoxFormat, BoxParams, fault, judge, to_xyxy
+from augpipe.boxes import AS_INSIDE, BoxFormat, BoxParams, fault, judge, to_xyxy
 from augpipe.data.sample import Targets
 from augpipe.errors import DataError, suggest
-
-_AS_PLAIN = BoxParams()
 
 _KNOWN = ("label", "labels", "boxes", "masks", "keypoints", "mirrored_keypoints")
 _LEFT_BEHIND = ("image_id", "area", "iscrowd")
@@ -25,7 +23,7 @@ _LEFT_BEHIND = ("image_id", "area", "iscrowd")
 _ROUNDING = 1e-2
 
 
-def read_targets(target: Any, size: tuple[int, int], params: BoxParams = _AS_PLAIN) -> Targets:
+def read_targets(target: Any, size: tuple[int, int], params: BoxParams = AS_INSIDE) -> Targets:
     """A target as map-style datasets and torchvision's detection models spell it.
 
     Args:

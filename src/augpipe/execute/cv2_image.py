@@ -11,7 +11,7 @@ from typing import cast
 
 import numpy as np
 
-from augpipe.boxes import BoxParams
+from augpipe.boxes import AS_INSIDE
 from augpipe.data.sample import Picture, Sample
 from augpipe.errors import AugpipeError, PlanError, suggest, within
 from augpipe.execute import (
@@ -130,7 +130,7 @@ def _moves_all(step: Step) -> bool:
 
 
 def _foreign(step: Kernel, row: int, image: Image, moving: Moving) -> Part:
-    targets = moving.finish(BoxParams())
+    targets = moving.finish(AS_INSIDE)
     image, targets = cv2_foreign.with_targets(image, targets, _values(step, row))
     return Part(image, Moving.start(targets, moving.size))
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augpipe.boxes import BoxParams
-from augpipe.data.sample import SPATIAL, Targets
+from augpipe.data.sample import Targets, spatial_in
 from augpipe.errors import TargetError
 from augpipe.execute import displace, warp
 from augpipe.execute.cv2_warp import sample
@@ -55,7 +55,7 @@ class Moving:
     @property
     def present(self) -> list[str]:
         """The names of the targets that have a place."""
-        return [name for name in SPATIAL if getattr(self.targets, name) is not None]
+        return spatial_in(self.targets)
 
     def through(self, step: Step, row: int) -> Moving:
         """After one step of a plan.

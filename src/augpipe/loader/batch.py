@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from augpipe.data.sample import SPATIAL, Sample
+from augpipe.data.sample import Sample, spatial_in
 from augpipe.errors import DataError, PlanError, TargetError
 
 
@@ -126,7 +126,7 @@ def _collate_views(
     samples: Sequence[Sample], where: Callable[[int], str], provenance: dict[str, Any]
 ) -> Batch:
     """One label for all views of a sample."""
-    present = [name for name in SPATIAL if getattr(samples[0].targets, name) is not None]
+    present = spatial_in(samples[0].targets)
     if present:
         raise TargetError(
             f"{where(0)}: several views of a sample have no {present[0]} in common; leave the op "

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from augpipe.data.dataset import ImageDataset
-from augpipe.data.sample import SPATIAL, Sample
+from augpipe.data.sample import Sample, spatial_in
 from augpipe.errors import DataError, RecipeError, StateError, TargetError
 from augpipe.execute import torch_batch
 from augpipe.execute.torch_mix import mix_labels
@@ -253,7 +253,7 @@ class Loader(DataLoader[Batch]):
 
 def _refuse_to_leave_behind(batch: Batch, plan: Plan) -> None:
     """Ops on whole batches move pixels only: boxes, masks and keypoints would stay behind."""
-    present = [name for name in SPATIAL if getattr(batch, name) is not None]
+    present = spatial_in(batch)
     movers = [step for step in plan.steps if moves_pixels(step)]
     if present and movers:
         raise TargetError(

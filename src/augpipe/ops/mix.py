@@ -20,7 +20,7 @@ from pydantic import Field
 
 from augpipe.errors import RecipeError
 from augpipe.ops.base import Op, beta, between, register
-from augpipe.ops.matrix import identity
+from augpipe.ops.matrix import identity, window
 from augpipe.plan import Border, Floats, Mix, Params, Step, Warp
 from augpipe.schema import Color, FractionRange, Probability, Side
 
@@ -205,15 +205,12 @@ class Mosaic(MixOp):
 
     def _placed(self, number: int, size: Sizes, out: Sizes, corner: Floats, tiled: Mask) -> Warp:
         """Picture 0 has its bottom right at the corner, 1 its bottom left, 2 its top right."""
-        fitted = np.maximum((size * (out / size).min(axis=1, keepdims=True)).round(), 1)
-        extent = fitted[:, ::-1]
-        before = np.array([number % 2 == 0, number < 2])
-        in_the_middle = np.floor((out[:, ::-1] - extent) / 2)
-        start = np.where(tiled, corner - before * extent, in_the_middle)
-        scale = size[:, ::-1] / extent
-        matrix = identity(len(size))
-        matrix[:, [0, 1], [0, 1]] = scale
-        matrix[:, :2, 2] = -start * scale
+        scaled = (size * (out / size).min(axis=1, keepdims=True)).round()
+        fitted = np.maximum(scaled, 1).astype(np.int64)
+        before = np.array([number < 2, number % 2 == 0])
+        in_the_middle = np.floor((out - fitted) / 2)
+        start = np.where(tiled, corner[:, ::-1] - before * fitted, in_the_middle)
+        matrix = window(-start * (size / fitted), size, fitted)
         return Warp(matrix, out, "bilinear", Border("constant", self.fill))
 
 
