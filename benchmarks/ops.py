@@ -7,9 +7,10 @@ that they are in the processor's cache, where a decoder leaves them. All systems
 process, on one thread, in turns: what is printed are medians over the rounds, in microseconds.
 
 "planned" is augpipe with one plan for each batch of 64, as its loader works; "alone" is
-`pipeline(image)`; "tensor" and "PIL" are torchvision's transforms, version 2. What the best peer
-takes is in units of "planned", and bold where that is much slower; "off by" is the mean difference,
-in levels, between the two results.
+`pipeline(image)` for one index after the other, "at random" for indices in no order; "tensor" and
+"PIL" are torchvision's transforms, version 2. What the best peer takes is in units of "planned",
+and bold where that is much slower; "off by" is the mean difference, in levels, between the two
+results.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ BATCH = 64
 PHOTOS = 8
 WIDTH, HEIGHT = 500, 375
 
-OURS = ("planned", "alone")
+OURS = ("planned", "alone", "at random")
 COLUMNS = (*OURS, "albumentations", "tensor", "PIL")
 
 # No op should be slower than this share of the best peer's speed.
@@ -89,14 +90,14 @@ def planned(pipeline: Pipeline, photos: Photos) -> Run:
     return run
 
 
-def alone(pipeline: Pipeline, photos: Photos) -> Run:
-    """Ours, one picture at a time."""
+def alone(pipeline: Pipeline, photos: Photos, *, step: int = 1) -> Run:
+    """Ours, one picture at a time, whose indices are so far apart."""
     epochs = itertools.count()
 
     def run(count: int) -> None:
         epoch = next(epochs)
-        for index in range(count):
-            pipeline(photos[index], epoch=epoch, index=index)
+        for number in range(count):
+            pipeline(photos[number], epoch=epoch, index=step * number)
 
     return run
 
@@ -121,7 +122,11 @@ class Systems:
 
     def runs(self, ours: Pipeline, albumentations: Any, torchvision: Any) -> dict[str, Run]:
         """What each system that can do this does."""
-        runs = {"planned": planned(ours, self.photos), "alone": alone(ours, self.photos)}
+        runs = {
+            "planned": planned(ours, self.photos),
+            "alone": alone(ours, self.photos),
+            "at random": alone(ours, self.photos, step=7),
+        }
         if albumentations is not None:
             runs["albumentations"] = each(_call(albumentations), self.photos)
         if torchvision is not None:
@@ -181,8 +186,8 @@ def compare_pipelines(systems: Systems, rounds: int) -> None:
     )
     times = measure(runs, rounds)
     print("random_resized_crop 224, flip, affine, colour jitter, blur, normalize, random_erasing\n")
-    print("| system | us per picture | planned is faster by | alone is faster by |")
-    print("|---|--:|--:|--:|")
+    print(f"| system | us per picture | {' | '.join(f'{o} is faster by' for o in OURS)} |")
+    print(f"|---|{'--:|' * (1 + len(OURS))}")
     for name, values in times.items():
         faster = " | ".join(_f(ratio(values, times[ours])) for ours in OURS)
         print(f"| {name} | {statistics.median(values):.0f} | {faster} |")

@@ -119,6 +119,32 @@ def test_the_same_key_gives_the_same_pixels_whatever_came_before(photo):
     assert len({picture.image.tobytes() for picture in forth}) == len(keys)
 
 
+@pytest.mark.parametrize(
+    "indices", [range(70), [5, 6, 7, 6, 3, 4, 5, 90, 91], [2**40 - 3, 2**40 - 2, 2**40 - 1]]
+)
+def test_what_is_planned_ahead_is_what_is_planned_alone(photo, indices):
+    pipeline = Pipeline(WHOLE, **WITH_BATCH)
+    for place, index in enumerate(indices):
+        image = photo[:, : 50 + 10 * (place // 20 % 2)]
+        key = {"seed": 3, "epoch": place // 30, "index": index}
+        ours, alone = pipeline(image, **key), Pipeline(WHOLE, **WITH_BATCH)(image, **key)
+        assert ours.record == alone.record
+        assert np.array_equal(ours.image, alone.image)
+
+
+def test_pictures_in_order_are_planned_together(photo, monkeypatch):
+    pipeline, plan, rows = Pipeline(["horizontal_flip"]), Pipeline.plan, []
+
+    def counted(self: Pipeline, size: list, **key: Any) -> Plan:
+        rows.append(len(size))
+        return plan(self, size, **key)
+
+    monkeypatch.setattr(Pipeline, "plan", counted)
+    for index in range(40):
+        pipeline(photo, index=index)
+    assert rows == [1, 32, 32]
+
+
 def test_the_source_is_never_written_to(photo):
     before = photo.copy()
     photo.setflags(write=False)

@@ -16,6 +16,7 @@ import numpy as np
 import yaml
 from numpy.typing import ArrayLike, NDArray
 
+from augpipe.ahead import Planner
 from augpipe.boxes import BoxParams, from_xyxy
 from augpipe.data.sample import Decoded, Picture, Sample
 from augpipe.data.targets import read_targets
@@ -151,13 +152,28 @@ class Pipeline:
         sample = cast(Sample, everyone[0])
         for part in (self, self.batch):
             if part is not None:
-                sizes = [(one or sample).image.shape[:2] for one in everyone]
-                targets = [[one.targets if one else None for one in everyone]]
-                plan = part.plan([sizes], view=view, targets=targets, **key)
-                done = cv2_image.run(plan, 0, [_as_decoded(one) for one in everyone])
-                sample = replace(done, record=sample.record + plan.params(0))
+                plan, row = part._planned(everyone, view=view, **key)
+                done = cv2_image.run(plan, row, [_as_decoded(one) for one in everyone])
+                sample = replace(done, record=sample.record + plan.params(row))
                 everyone = (sample,)
         return sample
+
+    def _planned(self, everyone: Sequence[Sample | None], **key: Any) -> tuple[Plan, int]:
+        """A plan for one sample, made of these, and its row there."""
+        sample = cast(Sample, everyone[0])
+        sizes = [(one or sample).image.shape[:2] for one in everyone]
+        if not self._needs_boxes:
+            return self._planner.plan(sizes, **key)
+        targets = [[one.targets if one else None for one in everyone]]
+        return self.plan([sizes], targets=targets, **key), 0
+
+    @cached_property
+    def _planner(self) -> Planner:
+        return Planner(self.plan)
+
+    @cached_property
+    def _needs_boxes(self) -> bool:
+        return any(op.needs_boxes for op in self.ops)
 
     def plan(
         self,
