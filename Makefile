@@ -9,8 +9,8 @@ BIN    := $(VENV)/bin
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-# The stamps make a second call install nothing; a changed pyproject.toml installs again.
-$(VENV)/installed: pyproject.toml
+# The stamps make a second call install nothing; a changed pyproject.toml or extension installs again.
+$(VENV)/installed: pyproject.toml hatch_build.py src/augpipe/data/_jpeg.c
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "augpipe needs Python 3.11 or newer; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
 	@echo 'making $(VENV): this takes a minute or two, most of it torch'

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
 
 import executors
 import pictures
 from cases import CPU_ONLY, TORCH_ONLY
 
 pytest_plugins = ["cli_runner"]
+
+# The same examples every time, and nothing left behind.
+settings.register_profile("ours", derandomize=True, deadline=None, database=None)
+settings.load_profile("ours")
 
 
 @pytest.fixture

@@ -92,6 +92,14 @@ def test_the_explanation_on_the_first_page_is_what_is_printed(augpipe):
     assert "\n".join(block.splitlines()[1:]) in augpipe("explain", "imagenet").out
 
 
+def test_the_tests_that_pages_name_are_there():
+    named = {name for page in PAGES for name in re.findall(r"`(test_\w+)`", page.read_text())}
+    sources = [path.read_text() for path in (ROOT / "tests").rglob("test_*.py")]
+    written = {name for text in sources for name in re.findall(r"^def (test_\w+)", text, re.M)}
+    assert named
+    assert named <= written, named - written
+
+
 def test_every_op_is_in_the_changelog():
     text = (ROOT / "CHANGELOG.md").read_text()
     assert [op for op in list_ops() if f"`{op}`" not in text] == []

@@ -45,7 +45,7 @@ FORBIDDEN = {
 # dropout; and what other people wrote draws from them, so they are seeded for it and put back.
 GENERATORS = {
     "train/seed.py": {"torch.manual_seed"},
-    "adapters/seeded.py": {
+    "generators.py": {
         "random",
         "random.getstate",
         "random.seed",
@@ -54,6 +54,10 @@ GENERATORS = {
         "np.random.get_state",
         "np.random.seed",
         "np.random.set_state",
+        # The types of the generators that it finds.
+        "random.Random",
+        "np.random.Generator",
+        "np.random.RandomState",
     },
     # albumentations asks for generators of its own.
     "adapters/albumentations.py": {"random", "random.Random", "np.random", "np.random.default_rng"},

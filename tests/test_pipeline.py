@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -143,6 +144,31 @@ def test_pictures_in_order_are_planned_together(photo, monkeypatch):
     for index in range(40):
         pipeline(photo, index=index)
     assert rows == [1, 32, 32]
+
+
+def test_a_record_that_went_through_json_is_done_again(photo, execute: Executor):
+    pipeline = Pipeline([*WHOLE, "cutout", "gaussian_noise"])
+    sample = pipeline(photo, seed=5, epoch=2, index=9)
+    record = json.loads(json.dumps(sample.record))
+    assert np.array_equal(pipeline(photo, record=record).image, sample.image)
+    plans = [
+        pipeline.plan(photo.shape[:2], seed=5, epoch=2, index=9),
+        pipeline.plan(photo.shape[:2], record=record),
+    ]
+    drawn, recorded = (execute(plan, photo)[0] for plan in plans)
+    assert np.array_equal(drawn, recorded)
+    other = pipeline(photo, seed=6)
+    assert not np.array_equal(other.image, sample.image)
+    with pytest.raises(RecipeError, match=r"of another pipeline: of gamma#0 it has nothing"):
+        Pipeline(["gamma"])(photo, record=record)
+
+
+def test_a_record_names_the_partners_too(photo):
+    pipeline = Pipeline(["rotate90", {"mosaic": {"size": 40}}, "mixup"])
+    partners = [{"image": np.full((9, 9 + n, 3), n, np.uint8)} for n in range(50)]
+    sample = pipeline(photo, epoch=3, partners=partners)
+    again = pipeline(photo, partners=partners, record=json.loads(json.dumps(sample.record)))
+    assert np.array_equal(again.image, sample.image)
 
 
 def test_the_source_is_never_written_to(photo):

@@ -43,9 +43,6 @@ SIZES = st.sampled_from([(1, 1), (1, 40), (2, 2), (4000, 3), (3, 4000)]) | st.tu
 set_hypothesis_home_dir(os.devnull)  # where nothing can be left behind
 
 quick = settings(
-    derandomize=True,
-    deadline=None,
-    database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import torch.distributed as dist
 
 from augpipe.data.open import open_dataset
 from augpipe.errors import RecipeError
-from augpipe.loader.config import LoaderConfig, OnError
+from augpipe.loader.config import LoaderConfig, OnError, Sampling
 from augpipe.loader.loader import Loader
 from augpipe.ops.base import OpLike
 from augpipe.pipeline import Pipeline
@@ -25,6 +25,8 @@ def build_loader(
     *,
     batch_size: int = 64,
     shuffle: bool = True,
+    sampling: Sampling | Mapping[str, Any] | None = None,
+    cache: str | Path | None = None,
     seed: int = 0,
     num_workers: int | None = None,
     device: torch.device | str | None = None,
@@ -45,7 +47,16 @@ def build_loader(
         pipeline: a shipped recipe's name or a recipe file (with "#val" behind it for its
             validation part), a `Pipeline`, or a list of ops; None decodes only.
         batch_size: samples in a batch of one rank.
-        shuffle: whether each epoch has an order of its own, drawn from seed and epoch.
+        shuffle: whether each epoch has an order of its own, drawn from seed and epoch. Ranks then
+            get equally many samples, for training: some rows are shown again where ranks do not
+            divide them, or left out with `drop_last`. Otherwise rows come in order, each once
+            whatever the number of ranks, for evaluation.
+        sampling: which rows an epoch shows, and how often, if not each once: `{"balanced": True}`,
+            `{"weights": array or column}`, `{"replacement": True}`, `{"repeats": 3}`,
+            `{"rows": array or slice}`, `{"length": 10_000}`, or several (`config.Sampling`).
+        cache: keep decoded pictures, which changes no pixel: "ram" for all workers of this loader,
+            "disk" or a folder for later runs too; `loader.cache` says how large it is. A file that
+            has changed is decoded again.
         seed: 0 to 2**64 - 1, for the order and for all ops.
         num_workers: worker processes; None chooses by processors and data. It changes no pixel.
         device: where batches are copied and the batch ops run; None leaves them on the CPU.
@@ -80,6 +91,8 @@ def build_loader(
                 "num_workers": num_workers,
                 "seed": seed,
                 "drop_last": drop_last,
+                "sampling": {} if sampling is None else sampling,
+                "cache": cache,
                 "on_error": on_error,
                 "max_errors": max_errors,
             },

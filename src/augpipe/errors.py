@@ -7,6 +7,7 @@
     ├── DataError           a dataset, a table or one of its rows is wrong
     │   └── DecodeError     a file is not a picture, or a damaged one
     ├── StateError          a loader state or a checkpoint belongs to something else
+    ├── WorkerError         the loader's workers die before they do anything
     └── TrainError          training itself failed
 
 Deep code raises the short fact; whoever knows the row, the key or the op adds it on the way up
@@ -49,6 +50,16 @@ class DecodeError(DataError):
 
 class StateError(AugpipeError):
     """A loader state or a checkpoint belongs to another dataset, pipeline or recipe."""
+
+
+class WorkerError(AugpipeError):
+    """A loader's worker processes died, and it was not about a row."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class WorkerWarning(RuntimeWarning):
+    """A loader's worker died or hung; another one does its work."""
 
 
 class TrainError(AugpipeError):

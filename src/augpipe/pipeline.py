@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -18,13 +17,22 @@ from numpy.typing import ArrayLike, NDArray
 
 from augpipe.ahead import Planner
 from augpipe.boxes import BoxParams, from_xyxy
+from augpipe.compose import check_order, check_views, parse, slots_of
 from augpipe.data.sample import Decoded, Picture, Sample
 from augpipe.data.targets import read_targets
 from augpipe.errors import DataError, RecipeError, within
 from augpipe.execute import cv2_image
-from augpipe.ops.base import Op, OpLike, make_op
+from augpipe.ops.base import Op, OpLike
 from augpipe.plan import Plan
-from augpipe.planner import AllTargets, Keys, Slotted, count_pictures, make_plan, rows_of_pictures
+from augpipe.planner import (
+    AllTargets,
+    Keys,
+    Record,
+    Slotted,
+    count_pictures,
+    make_plan,
+    rows_of_pictures,
+)
 from augpipe.schema import check, read_yaml
 
 
@@ -55,15 +63,15 @@ class Pipeline:
         batch: Iterable[OpLike] | None = None,
         boxes: BoxParams | Mapping[str, Any] | None = None,
     ) -> None:
-        own, later = _parse(ops, "ops"), _parse(() if batch is None else batch, "batch")
-        _check_order((*own, *later))
-        slots = _slots((*own, *later))
+        own, later = parse(ops, "ops"), parse(() if batch is None else batch, "batch")
+        check_order((*own, *later))
+        slots = slots_of((*own, *later))
         self.ops, self.slots = own, slots[: len(own)]
         self.batch = _part(later, slots[len(own) :]) if later else None
         if not isinstance(boxes, BoxParams):
             boxes = check(BoxParams, boxes or {}, "boxes")
         self.boxes = boxes
-        _check_views(self)
+        check_views(own, later)
 
     def __len__(self) -> int:
         return len(self.ops)
@@ -95,6 +103,7 @@ class Pipeline:
         epoch: int = 0,
         index: int = 0,
         partners: Sequence[Mapping[str, Any]] = (),
+        record: Record | None = None,
         **targets: Any,
     ) -> Sample:
         """Augment one picture, batch ops included.
@@ -106,6 +115,7 @@ class Pipeline:
             index: 0 to 2**40 - 1: which sample this is.
             partners: where ops mix samples, whom they may draw: a list of mappings of `image` and
                 targets, which takes the place of the dataset.
+            record: do again what another sample's `record` says, instead of drawing.
             **targets: `label`, `boxes`, `labels` of the boxes, `masks`, `keypoints`; see
                 `augpipe.data.targets.read_targets`. Boxes are written in `boxes.format`.
 
@@ -116,13 +126,14 @@ class Pipeline:
             DataError: an image or a target of another type or shape, or no partners.
         """
         own = _read({"image": image} | targets, self.boxes)
-        key = {"seed": seed, "epoch": epoch, "index": index}
+        key: dict[str, Any] = {"seed": seed, "epoch": epoch, "index": index}
+        key |= {} if record is None else {"record": record}
         others = self._drawn(partners, **key) if self.pictures > 1 else []
         done = self.apply(own, others, **key)
         views = [self.written(_apart(view, image)) for view in done.views or (done,)]
         return replace(views[0], views=tuple(views)) if done.views else views[0]
 
-    def _drawn(self, partners: Sequence[Mapping[str, Any]], **key: int) -> list[Sample | None]:
+    def _drawn(self, partners: Sequence[Mapping[str, Any]], **key: Any) -> list[Sample | None]:
         """The partners that one sample is mixed with; None where one is not needed."""
         if not len(partners):
             raise DataError("the pipeline mixes samples; give partners=[{'image': ..., ...}, ...]")
@@ -162,7 +173,7 @@ class Pipeline:
         """A plan for one sample, made of these, and its row there."""
         sample = cast(Sample, everyone[0])
         sizes = [(one or sample).image.shape[:2] for one in everyone]
-        if not self._needs_boxes:
+        if not self._needs_boxes and "record" not in key:
             return self._planner.plan(sizes, **key)
         targets = [[one.targets if one else None for one in everyone]]
         return self.plan([sizes], targets=targets, **key), 0
@@ -184,6 +195,7 @@ class Pipeline:
         index: ArrayLike = 0,
         repeat: ArrayLike = 0,
         percentile: float | None = None,
+        record: Record | None = None,
         view: int = 0,
         targets: AllTargets | None = None,
     ) -> Plan:
@@ -197,15 +209,21 @@ class Pipeline:
             repeat: scalar or (B,), how often the sampler showed the row before in this epoch.
             percentile: 0 to 100; instead of drawing, put every uniform number there and let
                 every `p` above 0 hit: how strong is this pipeline, at the most?
+            record: instead of drawing, take the parameters of one sample's `record`, which JSON may
+                have held in between; for one picture.
             view: of the `views` of each sample, which one.
             targets: for each sample those of its pictures; for ops that look for boxes.
 
         Returns:
             A plan of B rows; row b equals the plan of that row alone, to the bit.
+
+        Raises:
+            RecipeError: the record is of another pipeline.
         """
         sizes = np.asarray(size, np.int64)
         sizes = sizes.reshape(-1, sizes.shape[1] if sizes.ndim == 3 else 1, 2)
-        keys = replace(_keys(seed, epoch, index, repeat, percentile, rows=len(sizes)), view=view)
+        keys = _keys(seed, epoch, index, repeat, percentile, rows=len(sizes))
+        keys = replace(keys, record=record, view=view)
         sizes = np.broadcast_to(sizes, (len(keys.index), self.pictures, 2))
         path = keys.after("") if self._whole_batch else ""
         plan = make_plan(
@@ -222,12 +240,13 @@ class Pipeline:
         index: ArrayLike = 0,
         repeat: ArrayLike = 0,
         percentile: float | None = None,
+        record: Record | None = None,
     ) -> NDArray[np.int64]:
         """(B, pictures): which rows of a dataset of `count` each sample is made of, its own first.
 
         -1 stands where a partner is not needed. The other arguments are those of `plan`.
         """
-        keys = _keys(seed, epoch, index, repeat, percentile)
+        keys = replace(_keys(seed, epoch, index, repeat, percentile), record=record)
         return rows_of_pictures(self._slotted, keys.index, count, keys)
 
     @cached_property
@@ -331,54 +350,6 @@ def _part(ops: tuple[Op, ...], slots: tuple[str, ...]) -> Pipeline:
     part = Pipeline(ops)
     part.slots, part._whole_batch = slots, True
     return part
-
-
-def _parse(ops: Iterable[OpLike], where: str) -> tuple[Op, ...]:
-    if isinstance(ops, str | Mapping | Op) or not isinstance(ops, Iterable):
-        raise RecipeError(f"{where}: expected a list of ops, not {ops!r}")
-    parsed = []
-    for position, spec in enumerate(ops):
-        with within(f"{where}[{position}]"):
-            parsed.append(make_op(spec))
-    return tuple(parsed)
-
-
-def _slots(ops: tuple[Op, ...]) -> tuple[str, ...]:
-    """Each op's name and occurrence."""
-    seen: Counter[str] = Counter()
-    slots = []
-    for op in ops:
-        slots.append(f"{op.title()}#{seen[op.title()]}")
-        seen[op.title()] += 1
-    return tuple(slots)
-
-
-def _check_views(pipeline: Pipeline) -> None:
-    """Views have draws of their own, so all that is mixed comes before, and labels stay."""
-    batch = pipeline.batch.ops if pipeline.batch else ()
-    making = [number for number, op in enumerate(pipeline.ops) if op.views > 1]
-    mixing = [number for number, op in enumerate(pipeline.ops) if op.partners]
-    if not making and not any(op.views > 1 for op in batch):
-        return
-    name = pipeline.ops[making[0]].title() if making else "views"
-    if len(making) != 1:
-        raise RecipeError(f"{name}: one op among those for each picture may make views")
-    if mixing and mixing[-1] > making[0]:
-        mixer = pipeline.ops[mixing[-1]].title()
-        raise RecipeError(f"{name} comes before {mixer}, which mixes samples; move it behind")
-    if any(op.mixes_labels for op in batch):
-        raise RecipeError(f"{name}: views share a label, which ops on batches would mix")
-
-
-def _check_order(ops: tuple[Op, ...]) -> None:
-    last: Op | None = None
-    for op in ops:
-        if last and not op.after_normalize:
-            raise RecipeError(
-                f"{op.title()} comes after {last.title()} and cannot act on normalised pixels; "
-                f"move {last.title()} behind it"
-            )
-        last = op if op.ends_in_float else last
 
 
 def _keys(

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augpipe.boxes import AS_INSIDE, BoxParams
-from augpipe.shrink import shrink_factors
+from augpipe.region import Sight, look
 
 Floats = NDArray[np.float64]
 Params = Mapping[str, NDArray[Any]]
@@ -318,10 +318,13 @@ class Plan:
 
         That is so only where pixels are moved before anything else is done to them.
         """
-        if not self.steps or not isinstance(first := self.steps[0], Warp):
-            return np.ones(len(self), np.int64)
-        factors = shrink_factors(first.matrix, first.size).min(axis=1)
-        return np.asarray(np.minimum(factors, MAX_DECODE_SCALE))
+        return np.asarray(np.minimum(self.sight.shrink.min(axis=1), MAX_DECODE_SCALE))
+
+    @cached_property
+    def sight(self) -> Sight:
+        """What executors on single pictures look at, however much was decoded."""
+        first = self.steps[0] if self.steps else None
+        return look(first if isinstance(first, Warp) else None, self.size)
 
     def params(self, row: int) -> tuple[dict[str, Any], ...]:
         """The record of one row, in plain Python values: `{"op": slot, name: value, ...}`."""

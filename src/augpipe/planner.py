@@ -9,10 +9,10 @@ that who is asked, and when, makes no difference.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,9 @@ from augpipe.rng import uniforms_of_slots
 # Ops with their slots.
 Slotted = Sequence[tuple[Op, str]]
 
+# What one sample was made with: `{"op": slot, name: value, ...}` for each op.
+Record = Sequence[Mapping[str, Any]]
+
 # For each of B samples the targets of the pictures it is made of; None where one is not needed.
 AllTargets = Sequence[Sequence[Targets | None]]
 
@@ -42,6 +45,7 @@ class Keys:
         index: (B,), the rows of the dataset.
         repeat: (B,), how often the epoch showed the row before.
         percentile: instead of drawing, put every uniform number there and let every `p` hit.
+        record: instead of drawing, take the parameters of a `Sample.record`, for B = 1.
         view: of several views of each sample, which one.
     """
 
@@ -50,6 +54,7 @@ class Keys:
     index: NDArray[np.int64]
     repeat: NDArray[np.int64]
     percentile: float | None = None
+    record: Record | None = None
     view: int = 0
 
     def draw(self, ops: Slotted, path: str) -> list[tuple[str, Params]]:
@@ -61,10 +66,11 @@ class Keys:
             drawn = [_at_percentile(self.percentile, rows, count) for count in counts.values()]
         else:
             drawn = uniforms_of_slots(self.seed, self.epoch, self.index, self.repeat, counts)
-        return [
+        params = [
             (slot, self._with_view(op, op.params(u)))
             for (op, _), slot, u in zip(ops, slots, drawn, strict=True)
         ]
+        return params if self.record is None else _recorded(self.record, params)
 
     def after(self, path: str) -> str:
         """Under which path a view's own draws stand; those of the first are as without views."""
@@ -198,6 +204,23 @@ def _paths(path: str, slot: str, partners: int) -> list[str]:
 def _after_last_mix(ops: Slotted) -> int:
     """The place after the last op that mixes samples; 0 where none does."""
     return max((number for number, (op, _) in enumerate(ops, 1) if op.partners), default=0)
+
+
+def _recorded(record: Record, drawn: list[tuple[str, Params]]) -> list[tuple[str, Params]]:
+    """The record's values in place of those that were drawn, and of their types."""
+    by_slot = {entry["op"]: entry for entry in record}
+    found: list[tuple[str, Params]] = []
+    for slot, params in drawn:
+        if slot not in by_slot or by_slot[slot].keys() - {"op"} != params.keys():
+            raise RecipeError(
+                f"the record is of another pipeline: of {slot} it has "
+                f"{', '.join(by_slot.get(slot, {})) or 'nothing'}, wanted are {', '.join(params)}"
+            )
+        values = {
+            name: np.asarray([by_slot[slot][name]], old.dtype) for name, old in params.items()
+        }
+        found.append((slot, values))
+    return found
 
 
 def _at_percentile(percentile: float, rows: int, count: int) -> NDArray[np.float64]:

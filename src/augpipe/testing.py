@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import fields
+from functools import partial
+from hashlib import sha256
+from itertools import islice, zip_longest
+from multiprocessing import get_all_start_methods, get_context
 
 import numpy as np
 import torch
@@ -17,38 +23,97 @@ from augpipe.ops.base import OpLike
 from augpipe.pipeline import Pipeline
 
 
-def assert_resumes_everywhere(make_loader: Callable[[], Loader], epochs: int = 1) -> None:
-    """Save a loader's state after every batch, load it into a new loader, and compare what follows.
+def samples_of(batches: Iterable[Batch]) -> list[str]:
+    """Each sample in order as SHA-256 over its epoch, row, pixels and targets, in hexadecimal.
+
+    Two loaders that show the same give the same, whatever their batch sizes.
+    """
+    return [digest for batch in batches for digest in _digests(batch)]
+
+
+def _digests(batch: Batch) -> Iterator[str]:
+    columns = [getattr(batch, field.name) for field in fields(batch) if field.name != "epoch"]
+    for number in range(len(batch)):
+        own = [column[number] for column in columns if column is not None]
+        digest = sha256(str(batch.epoch).encode())
+        for tensor in own:
+            digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
+            digest.update(tensor.cpu().contiguous().numpy().tobytes())
+        yield digest.hexdigest()
+
+
+def assert_resumes_everywhere(
+    make_loader: Callable[[], Loader],
+    epochs: int = 1,
+    *,
+    make_other: Callable[[], Loader] | None = None,
+    fresh_processes: bool = False,
+) -> None:
+    """Save a loader's state before and after every batch, load it, and compare all that follows.
+
+    Each loader that resumes is itself saved after its first batch, and another one goes on.
 
     Args:
         make_loader: makes the loader, always the same one.
         epochs: how many epochs to go through.
+        make_other: makes the loaders that resume, if they are to have other workers, or another
+            batch size.
+        fresh_processes: resume each time in a process of its own, which knows nothing but the
+            state; what makes the loaders has to stand at the top of a module.
 
     Raises:
-        AssertionError: what follows differs; names the epoch and the batch.
+        AssertionError: what follows differs, names the epoch and the sample; or a state is no
+            JSON of less than a kilobyte.
     """
     loader = make_loader()
-    whole: list[Batch] = []
-    states: list[dict[str, Any]] = []
+    whole: list[str] = []
+    states = [(0, _as_json(loader))]
     for _ in range(epochs):
         for batch in loader:
-            whole.append(batch)
-            states.append(loader.state_dict())
-    resumed = make_loader()
-    for number, state in enumerate(states[:-1]):
-        resumed.load_state_dict(state)
-        following = next(iter(resumed))
-        if not _equal(following, whole[number + 1]):
-            batch = whole[number]
-            raise AssertionError(f"not resumed after batch {number} (epoch {batch.epoch})")
+            whole += _digests(batch)
+            states.append((len(whole), _as_json(loader)))
+        states.append((len(whole), _as_json(loader)))
+    end = loader.epoch
+    resume = partial(_what_follows, make_other or make_loader, end=end)
+    texts = [text for _, text in states]
+    for (count, text), followed in zip(states, _each(resume, texts, fresh_processes), strict=True):
+        for offset, (theirs, ours) in enumerate(zip_longest(whole[count:], followed)):
+            if theirs != ours:
+                raise AssertionError(
+                    f"resumed from {text}, {offset} samples were as before, and the next was not"
+                )
 
 
-def _equal(one: Batch, other: Batch) -> bool:
-    return (
-        one.epoch == other.epoch
-        and torch.equal(one.index, other.index)
-        and torch.equal(one.images.cpu(), other.images.cpu())
-    )
+def _as_json(loader: Loader) -> str:
+    text = json.dumps(loader.state_dict())
+    if len(text) >= 1000:
+        raise AssertionError(f"the state is long: {text}")
+    return text
+
+
+def _each(
+    work: Callable[[str], list[str]], texts: Sequence[str], fresh_processes: bool
+) -> Iterable[list[str]]:
+    if not fresh_processes:
+        return map(work, texts)
+    context = get_context("forkserver" if "forkserver" in get_all_start_methods() else "spawn")
+    with ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=1) as processes:
+        return [*processes.map(work, texts)]
+
+
+def _what_follows(make_loader: Callable[[], Loader], text: str, *, end: int) -> list[str]:
+    """All samples up to an epoch, by one loader for the first batch and another for the rest."""
+    loader = make_loader()
+    loader.load_state_dict(json.loads(text))
+    followed = []
+    if loader.epoch < end:
+        followed = samples_of(islice(loader, 1))
+        text = _as_json(loader)
+        loader = make_loader()
+        loader.load_state_dict(json.loads(text))
+    while loader.epoch < end:
+        followed += samples_of(loader)
+    return followed
 
 
 def assert_executors_agree(

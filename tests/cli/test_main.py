@@ -4,6 +4,7 @@ import typer
 
 from augpipe import __version__
 from augpipe.cli.main import app
+from augpipe.data.decode import decoder_name
 
 FLAGS = {
     "train": [
@@ -32,7 +33,7 @@ def test_the_flags_are_these():
 
 def test_version(augpipe):
     ended = augpipe("--version")
-    assert (ended.code, ended.out.strip()) == (0, f"augpipe {__version__}")
+    assert (ended.code, ended.out.strip()) == (0, f"augpipe {__version__} ({decoder_name()})")
 
 
 def test_without_a_command_it_helps(augpipe):

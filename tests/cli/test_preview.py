@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -41,6 +43,20 @@ def test_it_shows_exactly_what_training_sees(preview, shapes):
     seen = build_loader(shapes, ops.ops("train")).replay(3, 5).image
     pixels = 255 * (seen * [0.229, 0.224, 0.225] + [0.485, 0.456, 0.406])
     assert np.array_equal(sheet[78:222, 322:466], pixels.round().clip(0, 255).astype(np.uint8))
+
+
+def test_what_was_drawn_for_a_row_stands_beside_its_picture(preview, shapes, tmp_path):
+    setting = "pipeline.train=[{rotate: {degrees: 30}}]"
+    preview("light", "--index", 5, "--epoch", 3, "--variants", 2, "--set", setting)
+    told = json.loads((tmp_path / "sheets" / "preview.json").read_text(encoding="utf-8"))
+    loader = build_loader(
+        shapes, Recipe.load("light", {"pipeline.train": [{"rotate": {"degrees": 30}}]}).ops("train")
+    )
+    assert told["row"] == 5
+    assert told["where"] == loader.source.where(5)
+    assert {title: tuple(record) for title, record in told["records"].items()} == {
+        f"epoch {epoch}": loader.replay(epoch, 5).record for epoch in (3, 4)
+    }
 
 
 def test_percentiles_take_the_place_of_draws(preview):

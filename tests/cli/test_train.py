@@ -8,6 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
+from augpipe import Recipe
+from augpipe.cli.train import build_trainer
 from augpipe.train.trainer import Trainer
 
 RECIPE = """
@@ -141,3 +143,12 @@ def test_wrong_input_is_a_line_that_says_what_to_do(augpipe, shapes, tmp_path, a
     assert message in ended.err
     assert ended.err.count("\n") == 1
     assert not (tmp_path / "run").exists()
+
+
+def test_the_recipes_sampling_is_for_training_alone(recipe, shapes, tmp_path):
+    sampling = {"loader.sampling": {"balanced": True, "length": 12}}
+    places = {"data.train": str(shapes), "data.val": str(shapes)}
+    loaded = Recipe.load(recipe, sampling | places)
+    trainer = build_trainer(loaded, "mine", tmp_path / "run", "cpu")
+    assert [len(batch.index) for batch in trainer._train_loader] == [12]
+    assert sorted(int(row) for batch in trainer._val_loader for row in batch.index) == [*range(32)]

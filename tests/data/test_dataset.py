@@ -8,6 +8,7 @@ from augpipe.data.arrays import ArrayDataset
 from augpipe.data.folder import FolderDataset
 from augpipe.data.mapped import MappedDataset
 from augpipe.data.table import TableDataset
+from augpipe.errors import DataError
 from encoded import encode, smooth
 
 
@@ -74,3 +75,22 @@ def test_fingerprints_are_16_hexadecimal_digits_and_stay(datasets):
         assert len(dataset.fingerprint) == 16
         int(dataset.fingerprint, 16)
         assert dataset.fingerprint == dataset.fingerprint
+
+
+def test_labels_are_known_without_opening_rows(datasets, monkeypatch):
+    for dataset in datasets:
+        expected = [dataset.row(index).targets.label for index in range(len(dataset))]
+        monkeypatch.setattr(type(dataset), "row", None)
+        if isinstance(dataset, MappedDataset):
+            assert dataset.labels is None
+        else:
+            assert dataset.labels.dtype == np.int64
+            assert dataset.labels.tolist() == expected
+        monkeypatch.undo()
+
+
+def test_only_tables_have_columns(datasets):
+    for dataset in datasets:
+        if not isinstance(dataset, TableDataset):
+            with pytest.raises(DataError, match=f"{type(dataset).__name__} has no column 'w'"):
+                dataset.column("w")

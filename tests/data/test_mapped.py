@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.utils.data import Subset
 from torchvision import tv_tensors
+from torchvision.datasets import ImageFolder
 
 from augpipe.data.mapped import MappedDataset
 from augpipe.errors import DataError
@@ -86,3 +88,47 @@ def test_the_fingerprint_tells_type_length_and_classes_apart():
 
     prints = {MappedDataset(items).fingerprint for items in ([1], [1, 2], Other([1]))}
     assert len(prints) == 3
+
+
+class Known:
+    """A dataset that has its targets in a list, as torchvision's do."""
+
+    def __init__(self, **attributes):
+        self.__dict__.update(attributes)
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        raise AssertionError("an item was opened")
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ({"targets": [2, 0, 1]}, [2, 0, 1]),
+        ({"targets": torch.tensor([2, 0, 1], dtype=torch.int32)}, [2, 0, 1]),
+        ({"labels": np.array([2, 0, 1], np.uint8)}, [2, 0, 1]),
+        ({}, None),
+        ({"targets": None}, None),
+        ({"targets": [1, 2]}, None),
+        ({"targets": [0.5, 1.0, 2.0]}, None),
+        ({"targets": [[1], [2, 3], []]}, None),
+        ({"targets": ["a", "b", "c"]}, None),
+        ({"labels": lambda: None}, None),
+        ({"targets": [2, 0, 1], "target_transform": abs}, None),
+        ({"targets": [2, 0, 1], "target_transform": None}, [2, 0, 1]),
+    ],
+)
+def test_labels_are_those_that_the_dataset_lists(attributes, expected):
+    labels = MappedDataset(Known(**attributes)).labels
+    assert (None if labels is None else labels.tolist()) == expected
+    assert labels is None or labels.dtype == np.int64
+
+
+def test_a_subset_has_the_labels_of_its_items(class_folders):
+    whole = ImageFolder(str(class_folders))
+    assert MappedDataset(whole).labels.tolist() == whole.targets
+    subset = Subset(Subset(whole, [3, 0, 2]), [2, 1])
+    assert MappedDataset(subset).labels.tolist() == [subset[0][1], subset[1][1]] == [1, 0]
+    assert MappedDataset(Subset(Known(), [1])).labels is None

@@ -261,3 +261,62 @@ def test_values_of_several_lines_may_lie_across_the_blocks_that_arrow_reads(writ
     assert len(dataset) == 15_000
     assert dataset.row(14_999).targets.label == 14_999 % 7
     assert dataset.where(14_999).startswith("row 30000 of")
+
+
+def test_numbers_come_from_any_column(write, tmp_path):
+    lines = [
+        "path,label,weight",
+        "b.png,x,1",
+        "a.png,x, 2.5 ",
+        "ü.png,y,",
+        '"with, comma.png",y,1e3',
+    ]
+    csv = TableDataset(write("\n".join(lines)))
+    expected = [1, 2.5, np.nan, 1000]
+    np.testing.assert_array_equal(csv.column("weight"), expected)
+    tsv = "path\tlabel\tweight\n" + "".join(f"a.png\tx\t{value}\n" for value in (7, 8))
+    assert TableDataset(write(tsv, "table.tsv")).column("weight").tolist() == [7, 8]
+    for kind in (pa.float32(), pa.float64()):
+        weights = pa.array([1, 2.5, None, 1000], kind)
+        paths = ["b.png", "a.png", "ü.png", "a.png"]
+        table = pa.table({"path": paths, "label": [0, 1, 0, 1], "weight": weights})
+        parquet.write_table(table, tmp_path / "table.parquet")
+        column = TableDataset(tmp_path / "table.parquet").column("weight")
+        assert column.dtype == np.float64
+        np.testing.assert_array_equal(column, expected)
+
+
+def test_the_numbers_are_those_of_the_rows_that_a_subset_keeps(write):
+    table = write("path,label,weight\na.png,x,1\n\nb.png,x,2\n\nü.png,y,3\ntwo words.png,y,4\n")
+    subset = write("ü.png\nb.png\n", "subset.txt")
+    dataset = TableDataset(table, subset=subset)
+    assert dataset.column("weight").tolist() == [2, 3]
+    assert dataset.labels.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "message"),
+    [
+        ("path,w\na.png,1\nb.png,many\nü.png,some\n", "w", "row 3 holds 'many' where a number"),
+        ("path,w\na.png,1\nb.png,1,2\n", "w", "line 3 has 3 values, the header 2"),
+        ("path,w,w\na.png,1,2\n", "w", "has 2 columns 'w'"),
+        ("path,weight\na.png,1\n", "wheight", "no column 'wheight' .*did you mean 'weight'"),
+    ],
+)
+def test_a_column_without_numbers_is_an_error(write, text, name, message):
+    with pytest.raises(DataError, match=rf"table\.csv: .*{message}"):
+        TableDataset(write(text)).column(name)
+
+
+def test_a_table_that_changes_under_a_dataset_is_noticed(write):
+    dataset = TableDataset(write("path,w\na.png,1\nb.png,2\n"))
+    write("path,w\na.png,1\n")
+    with pytest.raises(DataError, match="has other rows than when it was opened"):
+        dataset.column("w")
+
+
+def test_a_column_of_another_type_is_an_error(tmp_path):
+    table = pa.table({"path": ["a.png", "b.png"], "label": [0, 1], "w": [[1.0], [2.0]]})
+    parquet.write_table(table, tmp_path / "table.parquet")
+    with pytest.raises(DataError, match=r"row 1 holds \[1.0\] where a number is expected"):
+        TableDataset(tmp_path / "table.parquet").column("w")

@@ -41,6 +41,7 @@ def transforms() -> dict:
         "torchvision": v2.Compose([v2.ColorJitter(brightness=0.8, contrast=0.8)]),
         "imgaug": import_library("imgaug").AdditiveGaussianNoise(scale=20),
         "callable": from_numpy,
+        "a generator of its own": OwnGenerator(),
     }
 
 
@@ -126,12 +127,25 @@ def calls() -> dict:
     return {
         "albumentations": lambda image: own["albumentations"](image=image)["image"],
         "imgaug": lambda image: own["imgaug"].augment_image(image),
-        "a generator of its own": OwnGenerator(),
-        "torchvision": lambda image: own["torchvision"](
-            torch.from_numpy(image).permute(2, 0, 1)
-        ).numpy(),
+        "a generator of its own": own["a generator of its own"],
+        "torchvision": lambda image: (
+            own["torchvision"](torch.from_numpy(image).permute(2, 0, 1)).permute(1, 2, 0).numpy()
+        ),
         "np.random": from_numpy,
     }
+
+
+@pytest.mark.parametrize("name", calls())
+def test_a_dataset_that_draws_by_itself_draws_the_same_in_any_worker(name):
+    drawn = []
+    for num_workers in (0, 3):
+        loader = build_loader(Bare(calls()[name]), num_workers=num_workers, batch_size=2)
+        epochs = [
+            image.numpy().tobytes() for _ in range(EPOCHS) for b in loader for image in b.images
+        ]
+        drawn.append(epochs)
+    assert drawn[0] == drawn[1]
+    assert len(set(drawn[0])) == EACH
 
 
 @pytest.mark.parametrize("name", list(calls())[:3])

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from augpipe.adapters.marks import Marks, mark, unmark
-from augpipe.adapters.seeded import seeded
 from augpipe.data.sample import Targets, spatial_in
 from augpipe.errors import AugpipeError, PlanError, TargetError
+from augpipe.generators import Generator, held_by, seeded
 
 Picture = NDArray[np.uint8]
 Library = Literal["albumentations", "torchvision", "imgaug", "callable"]
@@ -34,6 +35,11 @@ class Adapter:
     def __repr__(self) -> str:
         return repr(self.transform)
 
+    @cached_property
+    def _held(self) -> list[Generator]:
+        """Generators in the transform, unless `reseed` sees to them."""
+        return held_by(self.transform) if type(self).reseed is Adapter.reseed else []
+
     def run(
         self, image: Picture, seed: int, targets: Targets | None = None
     ) -> tuple[Picture, Targets]:
@@ -48,8 +54,9 @@ class Adapter:
         present = present if self.moves else []
         self._refuse(present)
         marks = mark(targets, _size(image)) if present else None
-        with seeded(seed):
-            result, moved = self._called(np.ascontiguousarray(image), seed % 2**32, marks)
+        with seeded(seed, self._held):
+            own = np.require(image, requirements=["C", "W"])  # a cache's pictures are read-only
+            result, moved = self._called(own, seed % 2**32, marks)
         if result.shape != image.shape or result.dtype != np.uint8:
             raise PlanError(
                 f"gave {result.dtype} of shape {result.shape} for a picture of {image.shape}; a "
@@ -84,7 +91,7 @@ class Adapter:
         return getattr(self.transform, "__qualname__", type(self.transform).__qualname__)
 
     def reseed(self, seed: int, marks: Marks | None) -> None:
-        """Seed the transform's own generators with a number below 2**32; a callable has none."""
+        """Seed the transform's own generators, with a number below 2**32, in its library's way."""
 
     def __call__(self, image: Picture) -> Any:
         """The transformed (H, W, 3) picture."""

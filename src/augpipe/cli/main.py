@@ -16,6 +16,7 @@ from augpipe.cli.explain import explain
 from augpipe.cli.ops import ops
 from augpipe.cli.preview import preview
 from augpipe.cli.train import train
+from augpipe.data.decode import decoder_name
 from augpipe.errors import AugpipeError
 
 app = typer.Typer(
@@ -32,7 +33,7 @@ for command in (train, preview, explain, ops):
 
 def _version(wanted: bool) -> None:
     if wanted:
-        Console().print(f"augpipe {__version__}", highlight=False)
+        Console().print(f"augpipe {__version__} ({decoder_name()})", highlight=False)
         raise typer.Exit
 
 

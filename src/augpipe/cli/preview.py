@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -40,7 +41,9 @@ def preview(
     count: Annotated[int, typer.Option(min=1, max=64, help="How many rows to show.")] = 6,
     variants: Annotated[int, typer.Option(min=1, max=16, help="How many epochs of each.")] = 6,
     epoch: Annotated[int, typer.Option(min=0, help="The first epoch to show.")] = 0,
-    index: Annotated[int | None, typer.Option(min=0, help="Show this row only.")] = None,
+    index: Annotated[
+        int | None, typer.Option(min=0, help="Show this row only, and write down what was drawn.")
+    ] = None,
     percentile: Annotated[
         list[float] | None,
         typer.Option(min=0, max=100, help="How strong? Put all draws there; repeatable."),
@@ -63,6 +66,10 @@ def preview(
     sheet = draw_sheet(heading, titles, lines, loader.source.classes)
     save_sheet(sheet, picture)
     out.print(f"preview     {picture}")
+    if index is not None:
+        records = picture.with_suffix(".json")
+        records.write_text(_records(loader, index, columns), encoding="utf-8")
+        out.print(f"parameters  {records}")
 
 
 def epoch_columns(loader: Loader, first: int, count: int) -> list[Column]:
@@ -80,6 +87,13 @@ def percentile_columns(loader: Loader, percentiles: Sequence[float]) -> list[Col
         (f"percentile {value:g}", partial(loader.replay, 0, percentile=value))
         for value in percentiles
     ]
+
+
+def _records(loader: Loader, row: int, columns: Sequence[Column]) -> str:
+    """What was drawn for the row in each column, as JSON; `Pipeline` does it again."""
+    records = {title: make(row).record for title, make in columns}
+    whole = {"row": row, "where": loader.source.where(row), "seed": loader.seed, "records": records}
+    return json.dumps(whole, indent=1)
 
 
 def _views(loader: Loader) -> list[tuple[int, str]]:

@@ -87,11 +87,13 @@ def build_trainer(recipe: Recipe, name: str, folder: Path, device: str | None) -
 def _loader(recipe: Recipe, part: Part, name: str, device: str) -> Loader:
     training = part == "train"
     config = recipe.loader
-    return build_loader(
+    loader = build_loader(
         data_of(recipe, part, name),
         recipe.ops(part),
         batch_size=config.batch_size,
         shuffle=training,
+        sampling=config.sampling if training else None,
+        cache=config.cache,
         seed=config.seed,
         num_workers=config.num_workers,
         device=device,
@@ -99,3 +101,7 @@ def _loader(recipe: Recipe, part: Part, name: str, device: str) -> Loader:
         on_error=config.on_error if training else "raise",
         max_errors=config.max_errors,
     )
+    if loader.cache:
+        most = f"{loader.cache.estimate() / 1e6:,.0f} MB at the most"
+        out.print(f"{loader.cache.describe()}; {most}", soft_wrap=True)
+    return loader

@@ -84,6 +84,11 @@ class ArrayDataset(ImageDataset):
         """The place in the array."""
         return f"item {index} of an array of {len(self)}"
 
+    @property
+    def labels(self) -> NDArray[np.int64] | None:
+        """(N,) the class of each picture, if there are labels."""
+        return self._labels
+
     @cached_property
     def fingerprint(self) -> str:
         """Of the shape, labels and classes, and the pixels of 256 pictures evenly apart."""

@@ -28,6 +28,14 @@ def text_column(strings: Any) -> Any:
     return strings.combine_chunks() if isinstance(strings, pa.ChunkedArray) else strings
 
 
+def release_unused() -> None:
+    """Give the system back what Arrow took for reading, which is several times what remains.
+
+    Arrow would keep it for later columns, of which there are none.
+    """
+    pa.default_memory_pool().release_unused()
+
+
 def digest(texts: Any, labels: NDArray[np.int64] | None, names: Iterable[str]) -> str:
     """16 hexadecimal digits of a SHA-256 over a text column, the rows' labels and class names."""
     state = hashlib.sha256()

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from augpipe.data.orientation import upright
 from augpipe.data.sample import Row, Sample
+from augpipe.errors import DataError
+from augpipe.generators import Generator
 
 
 class ImageDataset(Dataset[Sample], ABC):
@@ -20,10 +25,13 @@ class ImageDataset(Dataset[Sample], ABC):
     Attributes:
         classes: the names of the classes; a label is an index into them. Empty if not known.
         in_memory: whether rows lie in memory, so that worker processes would only copy them.
+        draws: whether opening a row may draw from Python's, NumPy's or torch's global generators,
+            or from `generators`.
     """
 
     classes: tuple[str, ...] = ()
     in_memory: ClassVar[bool] = False
+    draws: ClassVar[bool] = False
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -45,6 +53,27 @@ class ImageDataset(Dataset[Sample], ABC):
     @abstractmethod
     def fingerprint(self) -> str:
         """16 hexadecimal digits that change when rows or labels do, not when the data moves."""
+
+    @property
+    def generators(self) -> Sequence[Generator]:
+        """Generators of its own that opening a row may draw from; loaders seed them for it."""
+        return ()
+
+    @property
+    def labels(self) -> NDArray[np.int64] | None:
+        """(N,) the class of each row, if that is known without opening rows."""
+        return None
+
+    def column(self, name: str) -> NDArray[np.float64]:
+        """(N,) numbers, one for each row, that the data holds under a name.
+
+        Raises:
+            DataError: there is no such column, or it does not hold a number for each row.
+        """
+        raise DataError(
+            f"{type(self).__name__} has no column {name!r}: only tables have columns; "
+            "give the numbers themselves"
+        )
 
     def __getitem__(self, index: int) -> Sample:
         """Row `index` decoded, full size and upright; a negative one counts from the end."""

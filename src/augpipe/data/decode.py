@@ -1,12 +1,14 @@
 """Files to pixels: the header at once, the pixels when asked, at the scale that is asked for.
 
     JPEG                    simplejpeg (libjpeg-turbo), which can decode at 1/2, 1/4 and 1/8
+    a region of a JPEG      an extension over libjpeg-turbo, where it was built; the same pixels
     CMYK JPEG               Pillow, which knows that Adobe stores it inverted
     PNG, WebP, BMP, TIFF    OpenCV, where it reads the format's flavour as it was meant
     GIF, AVIF, the rest     imageio; animations give their first frame
 
 Pixels are not turned by the EXIF orientation; `Decoded.matrix` says where they belong. A damaged
-or truncated file is an error, never a picture that is partly grey.
+or truncated file is an error, never a picture that is partly grey. Of a JPEG that is damaged below
+the region that is asked for, that region may be decoded all the same: nothing below it is read.
 """
 
 from __future__ import annotations
@@ -23,18 +25,26 @@ from numpy.typing import NDArray
 from PIL.JpegImagePlugin import JpegImageFile
 
 from augpipe.data.header import MAX_PIXELS, Header, damaged, read_header
-from augpipe.data.orientation import orientation_matrix, turned_size, upright
+from augpipe.data.jpeg import decode_region, region_decoder
+from augpipe.data.orientation import orientation_matrix, stored_region, turned_size, upright
 from augpipe.data.pixels import WHITE, Color, to_rgb8
 from augpipe.data.sample import Decoded
 from augpipe.errors import DecodeError, within
+from augpipe.region import Region
 
-__all__ = ["EncodedImage", "open_image", "upright"]
+__all__ = ["EncodedImage", "decoder_name", "open_image", "upright"]
 
 # libjpeg's warnings about files that are odd but whole; Pillow decodes them, and still tells
 # when such a file is truncated as well.
 _HARMLESS = ("extraneous bytes before marker", "unknown JFIF revision", "Invalid SOS parameters")
 
 _PILLOW_CONVERTS = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB"}
+
+
+def decoder_name() -> str:
+    """Who decodes JPEG files here, and whether regions of them can be decoded alone."""
+    whole, part = f"simplejpeg {simplejpeg.__version__}", region_decoder()
+    return f"{whole}, regions by {part}" if part else f"{whole}, no regions"
 
 
 def open_image(
@@ -74,7 +84,7 @@ class EncodedImage:
         """(height, width) of the upright, full-size picture."""
         return turned_size(self.header.orientation, self.header.size)
 
-    def decode(self, scale: int = 1) -> Decoded:
+    def decode(self, scale: int = 1, region: Region | None = None) -> Decoded:
         """Decode at 1/`scale`, where the file is a JPEG, or else at full size.
 
         A JPEG is scaled in its cosine transform: the result covers ceil(size / scale) pixels, and
@@ -82,17 +92,43 @@ class EncodedImage:
 
         Args:
             scale: 1, 2, 4 or 8.
+            region: what is wanted of the upright, full-size picture; see `Source.decode`.
 
         Raises:
             DecodeError: the file is damaged or truncated.
         """
         if scale not in (1, 2, 4, 8):
             raise ValueError(f"scale is 1, 2, 4 or 8, not {scale}")
+        part = self._part(scale, region) if region else None
+        if part:
+            return part
         with within(self.path):
             image = self._pixels(scale)
             scale = self._scale_of(image, scale)
+        return Decoded(image, self._matrix(scale))
+
+    def _part(self, scale: int, region: Region) -> Decoded | None:
+        """The region, where that is less than the whole and can be decoded alone."""
+        header = self.header
+        if header.decoder != "simplejpeg":
+            return None
+        scale = _jpeg_scale(header.size, scale)
+        top, left, bottom, right = stored_region(header.orientation, header.size, region)
+        part = Region(top // scale, left // scale, -(-bottom // scale), -(-right // scale))
+        if part == (0, 0, *_scaled(header.size, scale)):
+            return None
+        image = decode_region(self.data, header.size, scale, part)
+        if image is None:
+            return None
+        matrix = self._matrix(scale)
+        matrix[:2, 2] -= part.left, part.top
+        return Decoded(image, matrix)
+
+    def _matrix(self, scale: int) -> NDArray[np.float64]:
+        """From the upright, full-size picture to the stored one at 1/`scale`."""
         matrix = orientation_matrix(self.header.orientation, self.header.size)
-        return Decoded(image, np.diag([1 / scale, 1 / scale, 1.0]) @ matrix)
+        matrix[:2] /= scale
+        return matrix
 
     def _pixels(self, scale: int) -> NDArray[np.uint8]:
         try:
@@ -124,22 +160,33 @@ def _scaled(size: tuple[int, int], scale: int) -> tuple[int, int]:
     return -(-height // scale), -(-width // scale)
 
 
+def _jpeg_scale(size: tuple[int, int], scale: int) -> int:
+    """The scale at which a JPEG is decoded: 1 up to one block wide.
+
+    There, several scales come to the same size, and nothing is saved.
+    """
+    return scale if max(size) > 8 else 1
+
+
 def _by_simplejpeg(data: bytes, header: Header, scale: int) -> NDArray[np.uint8]:
-    # Up to one block wide, several scales come to the same size, and nothing is saved.
-    height, width = _scaled(header.size, scale if max(header.size) > 8 else 1)
+    height, width = _scaled(header.size, _jpeg_scale(header.size, scale))
     try:
         image: NDArray[np.uint8] = simplejpeg.decode_jpeg(
             data, "RGB", min_height=height, min_width=width
         )
     except ValueError as error:
         if any(warning in str(error) for warning in _HARMLESS):
-            return _by_pillow(data)
+            return _by_pillow(data, _jpeg_scale(header.size, scale))
         raise
     return image
 
 
-def _by_pillow(data: bytes) -> NDArray[np.uint8]:
-    return np.array(JpegImageFile(io.BytesIO(data), "").convert("RGB"))
+def _by_pillow(data: bytes, scale: int = 1) -> NDArray[np.uint8]:
+    image = JpegImageFile(io.BytesIO(data), "")
+    width, height = image.size
+    if 1 < scale <= min(image.size):
+        image.draft(None, (width // scale, height // scale))
+    return np.array(image.convert("RGB"))
 
 
 def _by_opencv(data: bytes) -> NDArray[Any]:

@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 
 from augpipe.boxes import OnInvalid
 from augpipe.data.columns import digest, text_column
-from augpipe.data.dataset import ImageDataset
-from augpipe.data.decode import open_image
+from augpipe.data.files import FileDataset
 from augpipe.data.objects import Objects, valid_objects
-from augpipe.data.paths import read_below, refuse_outside
+from augpipe.data.paths import refuse_outside
 from augpipe.data.pixels import Color
-from augpipe.data.sample import Row
+from augpipe.data.sample import Targets
 from augpipe.errors import DataError, within
 
 # Formats that write hundredths of pixels let x + width miss the edge by one of them.
@@ -26,7 +25,7 @@ _ROUNDING = 0.02
 _ROUNDING_OF_FRACTIONS = 1e-5
 
 
-class DetectionDataset(ImageDataset):
+class DetectionDataset(FileDataset):
     """Pictures below a folder, and their objects. `CocoDataset` and others fill it.
 
     A row's pictures without objects have empty arrays. Annotations are checked when the dataset is
@@ -69,18 +68,12 @@ class DetectionDataset(ImageDataset):
             objects, limits.astype(np.float64), on_invalid, self.where, slack
         )
 
-    def __len__(self) -> int:
-        return len(self._paths)
-
-    def row(self, index: int) -> Row:
-        """Read the file of row `index` and its header, and draw the masks of its objects."""
-        where = self.where(index)
-        data = read_below(self.root, self._paths[index].as_py(), where)
-        source = open_image(data, where, background=self.background)
-        with within(where):
-            self._refuse_other_size(index, source.size)
-            scale = np.ones(2) if self._sizes is not None else np.array(source.size[::-1], float)
-            return Row(source, self._objects.targets(index, source.size, scale))
+    def targets(self, index: int, size: tuple[int, int]) -> Targets:
+        """The objects of row `index`, with their masks drawn."""
+        with within(self.where(index)):
+            self._refuse_other_size(index, size)
+            scale = np.ones(2) if self._sizes is not None else np.array(size[::-1], float)
+            return self._objects.targets(index, size, scale)
 
     def _refuse_other_size(self, index: int, size: tuple[int, int]) -> None:
         if self._sizes is None:

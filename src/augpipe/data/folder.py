@@ -10,18 +10,18 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from augpipe.data.columns import digest, text_column
-from augpipe.data.dataset import ImageDataset
-from augpipe.data.decode import open_image
+from augpipe.data.columns import digest, release_unused, text_column
+from augpipe.data.files import FileDataset
 from augpipe.data.header import IMAGE_SUFFIXES
 from augpipe.data.paths import existing_folder, read_file
 from augpipe.data.pixels import WHITE, Color
-from augpipe.data.sample import Row, Targets
+from augpipe.data.sample import Targets
 from augpipe.errors import DataError, within
 
 
-class FolderDataset(ImageDataset):
+class FolderDataset(FileDataset):
     """The pictures in `root/<class>/`, at any depth.
 
     The classes are the names of the folders, sorted; so are the pictures within a class. Files
@@ -49,6 +49,8 @@ class FolderDataset(ImageDataset):
         self._refuse_empty([len(column) for column in files], allow_empty)
         self._paths = text_column(pa.chunked_array(files, pa.large_string()))
         self._labels = np.repeat(np.arange(len(files)), [len(column) for column in files])
+        del files
+        release_unused()
 
     def _refuse_empty(self, counts: list[int], allow_empty: bool) -> None:
         empty = [name for name, count in zip(self.classes, counts, strict=True) if not count]
@@ -59,20 +61,22 @@ class FolderDataset(ImageDataset):
                 f"{' '.join(sorted(IMAGE_SUFFIXES))})"
             )
 
-    def __len__(self) -> int:
-        return len(self._labels)
+    def targets(self, index: int, size: tuple[int, int]) -> Targets:
+        """The class, whatever the size."""
+        return Targets(label=int(self._labels[index]))
 
-    def row(self, index: int) -> Row:
-        """Read the file of row `index` and its header."""
-        where = self.where(index)
+    def _read(self, index: int, where: str) -> bytes:
         with within(where):
-            data = read_file(Path(where))
-        source = open_image(data, where, background=self.background)
-        return Row(source, Targets(label=int(self._labels[index])))
+            return read_file(Path(where))
 
     def where(self, index: int) -> str:
         """The path of the file."""
         return str(self.root / self._paths[index].as_py())
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """(N,) the class of each row."""
+        return self._labels
 
     @cached_property
     def fingerprint(self) -> str:

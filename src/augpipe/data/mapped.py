@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch.utils.data import Subset
 
 from augpipe.boxes import AS_INSIDE, BoxParams
 from augpipe.data.dataset import ImageDataset
@@ -18,6 +19,7 @@ from augpipe.data.pixels import WHITE, Color, PixelSource
 from augpipe.data.sample import Row
 from augpipe.data.targets import read_targets
 from augpipe.errors import DataError, within
+from augpipe.generators import Generator, held_by
 
 
 class MappedDataset(ImageDataset):
@@ -27,13 +29,16 @@ class MappedDataset(ImageDataset):
     those of a target. The image is a PIL picture, a uint8 array of (H, W) or (H, W, C), or a uint8
     tensor of (C, H, W); what a target may be, `targets.read_targets` says.
 
-    Items are fetched when their row is opened, with whatever that costs.
+    Items are fetched when their row is opened, with whatever that costs. Should it draw from global
+    generators, as transforms of torchvision do, or from one that it holds, a loader seeds these.
 
     Args:
         dataset: anything with `__len__` and `__getitem__` of 0 to len - 1.
         background: RGB behind transparent pixels.
         boxes: how its boxes are written, and what to do with invalid ones.
     """
+
+    draws = True
 
     def __init__(
         self, dataset: Any, *, background: Color = WHITE, boxes: BoxParams = AS_INSIDE
@@ -54,9 +59,23 @@ class MappedDataset(ImageDataset):
             targets = read_targets(target, pixels.shape[:2], self.boxes)
             return Row(PixelSource(pixels, self.background), targets)
 
+    @cached_property
+    def generators(self) -> list[Generator]:
+        """Those that the dataset holds."""
+        return held_by(self.dataset)
+
     def where(self, index: int) -> str:
         """The item, and the type of the dataset."""
         return f"item {index} of {type(self.dataset).__name__}"
+
+    @property
+    def labels(self) -> NDArray[np.int64] | None:
+        """(N,) the dataset's `targets` or `labels`, as torchvision names them, if it has them.
+
+        Of a torch `Subset`, those of its items. Classes that a `target_transform` changes are not
+        known.
+        """
+        return _known_labels(self.dataset)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -64,6 +83,26 @@ class MappedDataset(ImageDataset):
         kind = type(self.dataset)
         known = (kind.__module__, kind.__qualname__, len(self), self.classes)
         return hashlib.sha256(repr(known).encode()).hexdigest()[:16]
+
+
+def _known_labels(dataset: Any) -> NDArray[np.int64] | None:
+    if isinstance(dataset, Subset):
+        labels = _known_labels(dataset.dataset)
+        return None if labels is None else labels[np.asarray(dataset.indices)]
+    if getattr(dataset, "target_transform", None) is not None:
+        return None
+    return _classes(getattr(dataset, "targets", getattr(dataset, "labels", None)), len(dataset))
+
+
+def _classes(values: Any, count: int) -> NDArray[np.int64] | None:
+    """What may be anything, if it is as many classes."""
+    if not isinstance(values, list | tuple | np.ndarray | torch.Tensor) or len(values) != count:
+        return None
+    try:
+        labels = np.asarray(values)
+    except ValueError:  # targets of several objects each
+        return None
+    return labels.astype(np.int64) if labels.ndim == 1 and labels.dtype.kind in "iu" else None
 
 
 def _fetch(dataset: Any, index: int) -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augpipe.data.sample import Decoded
+from augpipe.region import Region
 
 UPRIGHT = 1
 _TAG_ORIENTATION = 0x0112
@@ -65,6 +66,26 @@ def turned_size(orientation: int, stored: tuple[int, int]) -> tuple[int, int]:
     return (width, height) if orientation >= 5 else (height, width)
 
 
+def stored_region(orientation: int, stored: tuple[int, int], region: Region) -> Region:
+    """A region of the upright picture as a rectangle of the stored one.
+
+    Args:
+        orientation: 1 to 8 as EXIF counts them.
+        stored: (height, width) of the stored picture.
+        region: of the upright one.
+    """
+    along_x, along_y = _TURNS[orientation]
+    top, bottom = _interval(along_y, region, stored[0])
+    left, right = _interval(along_x, region, stored[1])
+    return Region(top, left, bottom, right)
+
+
+def _interval(turn: tuple[int, int], region: Region, extent: int) -> tuple[int, int]:
+    """Where a region begins and ends along an axis of the stored picture."""
+    low, high = (region.left, region.right) if turn[0] else (region.top, region.bottom)
+    return (low, high) if sum(turn) > 0 else (extent - high, extent - low)
+
+
 def orientation_matrix(orientation: int, stored: tuple[int, int]) -> NDArray[np.float64]:
     """The map from coordinates of the upright picture to those of the stored one.
 
@@ -90,7 +111,7 @@ def upright(decoded: Decoded, size: tuple[int, int]) -> NDArray[np.uint8]:
         size: the source's size, (height, width).
 
     Returns:
-        (height, width, 3) uint8, contiguous.
+        (height, width, 3) uint8, contiguous and writable.
 
     Raises:
         ValueError: the picture was decoded at a smaller scale.
@@ -102,4 +123,4 @@ def upright(decoded: Decoded, size: tuple[int, int]) -> NDArray[np.uint8]:
         image = image.transpose(1, 0, 2)
     if image.shape[:2] != size:
         raise ValueError(f"decoded to {image.shape[:2]}, not to the full size {size}")
-    return np.ascontiguousarray(image)
+    return np.require(image, requirements=["C", "W"])  # a cache's pictures are read-only

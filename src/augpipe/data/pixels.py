@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from augpipe.data.sample import Decoded
 from augpipe.errors import DecodeError
+from augpipe.region import Region
 
 Color = tuple[int, int, int]
 WHITE: Color = (255, 255, 255)
@@ -76,6 +77,8 @@ class PixelSource:
         height, width = self.pixels.shape[:2]
         return height, width
 
-    def decode(self, scale: int = 1) -> Decoded:
-        """The whole picture at full size, whatever the scale."""
-        return Decoded(to_rgb8(self.pixels, self.background), np.eye(3))
+    def decode(self, scale: int = 1, region: Region | None = None) -> Decoded:
+        """The picture, or the region alone, at full size, whatever the scale."""
+        top, left, bottom, right = region or (0, 0, *self.size)
+        part = to_rgb8(self.pixels[top:bottom, left:right], self.background)
+        return Decoded(part, np.array([[1.0, 0, -left], [0, 1, -top], [0, 0, 1]]))

@@ -12,14 +12,18 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from augpipe.region import Region
+
 
 class Decoded(NamedTuple):
     """Pixels as the decoder left them, and how to find them.
 
     Attributes:
-        image: (h, w, 3) uint8 RGB; possibly at 1/2, 1/4 or 1/8 of full size, possibly not upright.
+        image: (h, w, 3) uint8 RGB; possibly at 1/2, 1/4 or 1/8 of full size, possibly not upright,
+            possibly only a part of the picture.
         matrix: (3, 3) float64; maps coordinates of the upright, full-size picture to coordinates
-            of `image`. The identity for a full decode of an upright file.
+            of `image`. The identity for a full decode of an upright file; where `image` is a part,
+            points outside of it are mapped to outside of it.
     """
 
     image: NDArray[np.uint8]
@@ -33,8 +37,15 @@ class Source(Protocol):
     def size(self) -> tuple[int, int]:
         """(height, width) of the upright, full-size picture."""
 
-    def decode(self, scale: int = 1) -> Decoded:
-        """Decode at 1/`scale` of full size or larger; `scale` is 1, 2, 4 or 8."""
+    def decode(self, scale: int = 1, region: Region | None = None) -> Decoded:
+        """Decode at 1/`scale` of full size or larger.
+
+        Args:
+            scale: 1, 2, 4 or 8.
+            region: (top, left, bottom, right) of the upright, full-size picture: what is wanted of
+                it, at the least; None for all. Its pixels are those of the whole picture. Whoever
+                cannot decode a part returns everything.
+        """
 
 
 # The targets that lie somewhere in a picture, and so have to follow its pixels.

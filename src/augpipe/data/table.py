@@ -14,21 +14,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from augpipe.data.columns import digest, text_column
-from augpipe.data.dataset import ImageDataset
-from augpipe.data.decode import open_image
+from augpipe.data.columns import digest, release_unused, text_column
+from augpipe.data.files import FileDataset
 from augpipe.data.labels import LabelTransform, Lines, encode_labels
-from augpipe.data.paths import existing_file, existing_folder, read_below
+from augpipe.data.paths import existing_file, existing_folder
 from augpipe.data.pixels import WHITE, Color
-from augpipe.data.sample import Row, Targets
-from augpipe.data.tabular import Column, open_table
+from augpipe.data.sample import Targets
+from augpipe.data.tabular import Column, as_numbers, open_table
 from augpipe.errors import DataError, within
 
 PATH_NAMES = ("path", "file", "filename", "image", "image_path", "img")
 LABEL_NAMES = ("label", "class", "target", "category", "y")
 
 
-class TableDataset(ImageDataset):
+class TableDataset(FileDataset):
     """The rows of a table, in its order.
 
     Files are looked for when their row is read, not before: a missing one is an error then, and it
@@ -87,6 +86,8 @@ class TableDataset(ImageDataset):
                 raise DataError("has no column of labels for label_transform or classes")
         if subset is not None:
             self._keep(_subset_mask(existing_file(subset), columns[0]))
+        del columns
+        release_unused()
 
     def _keep(self, mask: Any) -> None:
         self._paths = self._paths.filter(mask)
@@ -94,20 +95,33 @@ class TableDataset(ImageDataset):
         self._lines = self._lines[kept]
         self._labels = None if self._labels is None else self._labels[kept]
 
-    def __len__(self) -> int:
-        return len(self._paths)
-
-    def row(self, index: int) -> Row:
-        """Read the file that row `index` names, and its header."""
-        where = self.where(index)
-        data = read_below(self.root, self._paths[index].as_py(), where)
-        label = None if self._labels is None else int(self._labels[index])
-        source = open_image(data, where, background=self.background)
-        return Row(source, Targets(label=label))
+    def targets(self, index: int, size: tuple[int, int]) -> Targets:
+        """The class, if the table has any, whatever the size."""
+        return Targets(label=None if self._labels is None else int(self._labels[index]))
 
     def where(self, index: int) -> str:
         """The row's number in the table, and the path it holds."""
         return f"row {self._lines[index]} of {self.table} ({self._paths[index].as_py()})"
+
+    @property
+    def labels(self) -> NDArray[np.int64] | None:
+        """(N,) the class of each row, if the table has labels."""
+        return self._labels
+
+    def column(self, name: str) -> NDArray[np.float64]:
+        """(N,) the numbers of another column, read from the table anew; an empty one is NaN.
+
+        Raises:
+            DataError: there is no such column, it holds something else, or the table has changed.
+        """
+        with within(str(self.table)):
+            reader = open_table(self.table)
+            (values,), lines = reader.read([str(reader.find(name, (), 0, "numbers"))])
+            at = np.searchsorted(lines, self._lines).clip(max=len(lines) - 1)
+            if not np.array_equal(lines[at], self._lines):
+                raise DataError("has other rows than when it was opened; open it again")
+            numbers: NDArray[np.float64] = as_numbers(values, lines)[at]
+            return numbers
 
     @cached_property
     def fingerprint(self) -> str:

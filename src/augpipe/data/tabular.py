@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 import pyarrow.parquet as parquet
+from numpy.typing import NDArray
 
 from augpipe.data.columns import text_column
 from augpipe.data.labels import Lines
@@ -191,3 +193,32 @@ def _plain(column: Any) -> Any:
     if pa.types.is_string(column.type) or pa.types.is_string_view(column.type):
         column = text_column(column)
     return column
+
+
+def as_numbers(column: Any, lines: Lines) -> NDArray[np.float64]:
+    """(N,) a column's numbers, also those a CSV spells out; NaN where one is missing.
+
+    Raises:
+        DataError: a value is no number.
+    """
+    if pa.types.is_large_string(column.type):
+        column = pc.utf8_trim_whitespace(column)
+        column = pc.if_else(pc.equal(column, ""), None, column)
+    try:
+        numbers = pc.cast(column, pa.float64()).fill_null(np.nan)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise DataError(_not_a_number(column, lines)) from error
+    return np.asarray(numbers.to_numpy(zero_copy_only=False), np.float64)
+
+
+def _not_a_number(column: Any, lines: Lines) -> str:
+    """Which value Arrow could not read as a number: the first one, sought by halves."""
+    low, high = 0, len(column)
+    while high - low > 1:
+        middle = (low + high) // 2
+        try:
+            pc.cast(column[low:middle], pa.float64())
+            low = middle
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            high = middle
+    return f"row {lines[low]} holds {column[low].as_py()!r} where a number is expected"

@@ -26,12 +26,13 @@ from augpipe.execute import (
     cv2_noise,
     cv2_weather,
 )
+from augpipe.execute.cut import cut_to_region
 from augpipe.execute.cv2_mix import Part
 from augpipe.execute.cv2_types import Image, Kernels, Values, fitting
 from augpipe.execute.cv2_warp import sample
 from augpipe.execute.targets import Moving
 from augpipe.execute.warp import Rectangle
-from augpipe.plan import Branch, Floats, Kernel, Lookup, Mix, Plan, Recolor, Step, Warp, fuse
+from augpipe.plan import Branch, Floats, Kernel, Lookup, Mix, Plan, Recolor, Step, Warp
 from augpipe.rows import own_steps
 
 KERNELS: Kernels = {
@@ -47,7 +48,7 @@ KERNELS: Kernels = {
     "barrier": lambda image, _: image,
 }
 
-_UPRIGHT = np.eye(3)
+_UPRIGHT = np.eye(3).tolist()
 
 
 def run(plan: Plan, row: int, pictures: Sequence[Picture | None]) -> Sample:
@@ -67,7 +68,9 @@ def run(plan: Plan, row: int, pictures: Sequence[Picture | None]) -> Sample:
         PlanError: a step cannot be carried out on this picture.
     """
     image, moving = _carry_out(plan, row, pictures)
-    return Sample(np.ascontiguousarray(image), moving.finish(plan.boxes))
+    image = np.ascontiguousarray(image)
+    own = image if image.flags.writeable else image.copy()  # a cache's pictures are read-only
+    return Sample(own, moving.finish(plan.boxes))
 
 
 def _carry_out(
@@ -81,9 +84,12 @@ def _carry_out(
             part = cv2_mix.run(mix, row, partial(_render, mix, row, pictures))
         return _through(rest, row, part, window)
     own = cast(Picture, pictures[0])
-    start = Moving.start(own.targets, (int(plan.size[row, 0]), int(plan.size[row, 1])))
-    steps = _from_decoder(plan, row, own.decoded.matrix)
-    return _through(steps, row, Part(own.decoded.image, start), window)
+    size = int(plan.size[row, 0]), int(plan.size[row, 1])
+    image, decoder = cut_to_region(own.decoded, plan, row)
+    stored = None if decoder.tolist() == _UPRIGHT else decoder
+    if stored is not None and not (plan.steps and isinstance(plan.steps[0], Warp)):
+        image, stored = sample(image, stored, size), None
+    return _through(plan.steps, row, Part(image, Moving.start(own.targets, size)), window, stored)
 
 
 def _render(
@@ -98,18 +104,18 @@ def _render(
     return _carry_out(mix.parts[number], row, pictures[number * each : (number + 1) * each], window)
 
 
-def _from_decoder(plan: Plan, row: int, matrix: Floats) -> tuple[Step, ...]:
-    """The plan's steps, with the decoder's matrix merged into the first if that is a warp."""
-    if (matrix == _UPRIGHT).all():
-        return plan.steps
-    upright = Warp(np.broadcast_to(matrix, (len(plan), 3, 3)), plan.size)
-    if plan.steps and (merged := fuse(upright, plan.steps[0])):
-        return (merged, *plan.steps[1:])
-    return (upright, *plan.steps)
+def _through(
+    steps: Iterable[Step],
+    row: int,
+    part: Part,
+    window: Rectangle | None = None,
+    stored: Floats | None = None,
+) -> Part:
+    """Step by step, pixels and, where there are any, targets together.
 
-
-def _through(steps: Iterable[Step], row: int, part: Part, window: Rectangle | None = None) -> Part:
-    """Step by step, pixels and, where there are any, targets together."""
+    Of the last warp's output, `window` says which pixels are wanted; `stored` is the decoder's
+    matrix, which the first warp takes in. Targets are upright and of full size from the start.
+    """
     image, moving = part
     own, any_targets = list(own_steps(steps, row)), bool(moving.present)
     for step in own:
@@ -117,7 +123,8 @@ def _through(steps: Iterable[Step], row: int, part: Part, window: Rectangle | No
             if any_targets and _moves_all(step):
                 image, moving = _foreign(cast(Kernel, step), row, image, moving)
                 continue
-            image = _apply(step, row, image, window if step is own[-1] else None)
+            ends = window if step is own[-1] else None, stored if step is own[0] else None
+            image = _apply(step, row, image, *ends)
             moving = moving.through(step, row) if any_targets else moving
         except AugpipeError as error:  # `within` would cost each picture more than some steps do
             raise type(error)(f"{' + '.join(step.ops)}: {error}") from error
@@ -154,12 +161,18 @@ def _blend(branch: Branch, row: int, image: Image) -> Image:
     return fitting(total, image)
 
 
-def _apply(step: Step, row: int, image: Image, window: Rectangle | None = None) -> Image:
+def _apply(
+    step: Step,
+    row: int,
+    image: Image,
+    window: Rectangle | None = None,
+    stored: Floats | None = None,
+) -> Image:
     if isinstance(step, Branch):
         return _blend(step, row, image)
     if isinstance(step, Warp):
         out = int(step.size[row, 0]), int(step.size[row, 1])
-        matrix = step.matrix[row]
+        matrix = step.matrix[row] if stored is None else stored @ step.matrix[row]
         if window:
             matrix, out = window.shift(matrix), window.size
         return sample(image, matrix, out, step.interpolation, step.border)

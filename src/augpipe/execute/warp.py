@@ -120,13 +120,10 @@ def as_inset(matrix: Floats, out: Size, source: Size) -> Rectangle | None:
     far_x, far_y = source[::-1] if straight else source
     left, right = sorted((-low_x / along_x, (far_x - low_x) / along_x))
     top, bottom = sorted((-low_y / along_y, (far_y - low_y) / along_y))
-    edges = top, left, bottom, right
-    if max(abs(edge - round(edge)) for edge in edges) > _EPSILON:
+    edges = tuple(zip((top, left, bottom, right), (*out, *out), strict=True))
+    if any(0 < edge < limit and abs(edge - round(edge)) > _EPSILON for edge, limit in edges):
         return None
-    limits = (*out, *out)
-    return Rectangle(
-        *(min(max(round(e), 0), limit) for e, limit in zip(edges, limits, strict=True))
-    )
+    return Rectangle(*(min(max(round(edge), 0), limit) for edge, limit in edges))
 
 
 def corner_points(size: Size) -> Floats:

@@ -9,10 +9,14 @@ from typing import Any, Self
 import cv2
 import numpy as np
 import torch
+from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
 
 from augpipe.data.sample import Sample, spatial_in
 from augpipe.errors import DataError, PlanError, TargetError
+
+# Makes an array of a shape and a dtype, of any content, as `np.empty` does.
+Empty = Callable[[Sequence[int], DTypeLike], NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -88,12 +92,19 @@ class Batch:
         return replace(self, **moved)
 
 
-def collate(samples: Sequence[Sample], where: Callable[[int], str], **provenance: Any) -> Batch:
+def collate(
+    samples: Sequence[Sample],
+    where: Callable[[int], str],
+    *,
+    empty: Empty = np.empty,
+    **provenance: Any,
+) -> Batch:
     """Samples of one size as a batch.
 
     Args:
         samples: B of them.
         where: what to call sample number b in an error.
+        empty: makes the array of a shape and a dtype that the pictures are put into.
         **provenance: `index`, `repeat` and `epoch` of the batch.
 
     Raises:
@@ -101,18 +112,10 @@ def collate(samples: Sequence[Sample], where: Callable[[int], str], **provenance
         DataError: some have a target that others lack.
     """
     if samples[0].views:
-        return _collate_views(samples, where, provenance)
-    sizes = ["{}x{}".format(*sample.image.shape) for sample in samples]
-    for number, size in enumerate(sizes):
-        if size != sizes[0]:
-            raise PlanError(
-                f"pictures of one batch must come out in one size: {where(0)} gives {sizes[0]}, "
-                f"{where(number)} {size}; "
-                "end the pipeline with an op that fixes the size, such as "
-                "resize: {size: [224, 224]} or random_resized_crop: {size: 224}"
-            )
+        _refuse_to_share(samples[0], where(0))
+    _refuse_sizes(samples, where)
     return Batch(
-        images=_stack_images(samples),
+        images=_stack_images(samples, empty),
         labels=_stack_labels(_column(samples, "label", where)),
         boxes=_tensors(_column(samples, "boxes", where), torch.float32),
         box_labels=_tensors(_column(samples, "box_labels", where), torch.int64),
@@ -122,30 +125,44 @@ def collate(samples: Sequence[Sample], where: Callable[[int], str], **provenance
     )
 
 
-def _collate_views(
-    samples: Sequence[Sample], where: Callable[[int], str], provenance: dict[str, Any]
-) -> Batch:
-    """One label for all views of a sample."""
-    present = spatial_in(samples[0].targets)
+def _refuse_to_share(sample: Sample, name: str) -> None:
+    """All views of a sample have one label."""
+    present = spatial_in(sample.targets)
     if present:
         raise TargetError(
-            f"{where(0)}: several views of a sample have no {present[0]} in common; leave the op "
+            f"{name}: several views of a sample have no {present[0]} in common; leave the op "
             "that makes views out, or train without that target"
         )
-    views = [
-        collate([sample.views[view] for sample in samples], where, **provenance)
-        for view in range(len(samples[0].views))
-    ]
-    return replace(views[0], images=torch.stack([view.images for view in views], dim=1))
 
 
-def _stack_images(samples: Sequence[Sample]) -> Tensor:
-    height, width, channels = samples[0].image.shape
-    dtype = samples[0].image.dtype
-    stack = np.empty((len(samples), channels, height, width), dtype)
+def _refuse_sizes(samples: Sequence[Sample], where: Callable[[int], str]) -> None:
+    pictures = [(n, view.image) for n, sample in enumerate(samples) for view in _views(sample)]
+    first = pictures[0][1].shape
+    for number, image in pictures:
+        if image.shape != first:
+            raise PlanError(
+                "pictures of one batch must come out in one size: "
+                f"{where(0)} gives {first[0]}x{first[1]}, "
+                f"{where(number)} {image.shape[0]}x{image.shape[1]}; "
+                "end the pipeline with an op that fixes the size, such as "
+                "resize: {size: [224, 224]} or random_resized_crop: {size: 224}"
+            )
+
+
+def _views(sample: Sample) -> Sequence[Sample]:
+    return sample.views or (sample,)
+
+
+def _stack_images(samples: Sequence[Sample], empty: Empty) -> Tensor:
+    image = samples[0].image
+    height, width, channels = image.shape
+    views = len(_views(samples[0]))
+    stack = empty((len(samples), views, channels, height, width), image.dtype)
     for planes, sample in zip(stack, samples, strict=True):
-        cv2.split(sample.image, list(planes))  # into the batch, three times as fast as a transpose
-    return torch.from_numpy(stack)
+        for channel_planes, view in zip(planes, _views(sample), strict=True):
+            # Into the batch, three times as fast as a transpose.
+            cv2.split(view.image, list(channel_planes))
+    return torch.from_numpy(stack if samples[0].views else stack[:, 0])
 
 
 def _column(samples: Sequence[Sample], name: str, where: Callable[[int], str]) -> list[Any] | None:

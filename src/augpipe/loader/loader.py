@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
+from itertools import islice
+from multiprocessing import get_context
 from typing import Any, cast
 from weakref import finalize
 
-import cv2
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from augpipe.data.cached import CachedDataset
 from augpipe.data.dataset import ImageDataset
 from augpipe.data.sample import Sample, spatial_in
 from augpipe.errors import DataError, RecipeError, StateError, TargetError
@@ -23,14 +24,20 @@ from augpipe.execute.torch_mix import mix_labels
 from augpipe.loader.batch import Batch, collate
 from augpipe.loader.config import LoaderConfig
 from augpipe.loader.device import find_device
-from augpipe.loader.fetch import BadRow, Fetched, KeyedDataset
+from augpipe.loader.feed import Flow, InProcess, InWorkers
+from augpipe.loader.fetch import BadRow
+from augpipe.loader.keyed import KeyedDataset
 from augpipe.loader.order import Key, KeySampler
+from augpipe.loader.sampling import chosen_rows, make_order
 from augpipe.pipeline import Pipeline
 from augpipe.plan import Plan
 from augpipe.rows import moves_pixels
 
 STATE_VERSION = 1
 _MAX_WORKERS = 8
+
+# How long one row may take before its worker is taken to hang; `timeout` says otherwise.
+_ROW_SECONDS = 300
 
 
 class Loader(DataLoader[Batch]):
@@ -57,6 +64,8 @@ class Loader(DataLoader[Batch]):
         world_size: int,
         **dataloader_kwargs: Any,
     ) -> None:
+        if config.cache is not None:
+            dataset = CachedDataset(dataset, config.cache)
         self.pipeline, self.seed, self.max_errors = pipeline, config.seed, config.max_errors
         self.device = None if device is None else find_device(device)
         self.errors: list[BadRow] = []
@@ -65,36 +74,41 @@ class Loader(DataLoader[Batch]):
         options: dict[str, Any] = {
             "pin_memory": self.device is not None and self.device.type == "cuda",
             "persistent_workers": workers > 0,
-            # torch draws a seed for its workers; from here, so that iterating changes no global.
-            "generator": torch.Generator().manual_seed(config.seed % 2**63),
+            "timeout": _ROW_SECONDS,
         }
-        user_init = dataloader_kwargs.pop("worker_init_fn", None)
         _refuse(dataloader_kwargs)
+        rows = chosen_rows(config.sampling, len(dataset))
+        keyed = KeyedDataset(dataset, pipeline, config.seed, config.on_error, rows)
+        sampler = KeySampler(
+            make_order(dataset, config.sampling, shuffle=shuffle),
+            seed=config.seed,
+            equal_shares=shuffle,
+            drop_last=config.drop_last,
+            rank=rank,
+            world_size=world_size,
+        )
         super().__init__(
-            cast(Any, KeyedDataset(dataset, pipeline, config.seed, config.on_error)),
+            cast(Any, keyed),
             batch_size=config.batch_size,
-            sampler=cast(
-                Any,
-                KeySampler(
-                    len(dataset),
-                    seed=config.seed,
-                    shuffle=shuffle,
-                    drop_last=config.drop_last,
-                    rank=rank,
-                    world_size=world_size,
-                ),
-            ),
+            sampler=cast(Any, sampler),
             num_workers=workers,
             drop_last=config.drop_last,
-            collate_fn=cast(Any, _as_fetched),
-            worker_init_fn=partial(_init_worker, user_init),
             **(options | dataloader_kwargs),
         )
+        self._end = self._keys.total
+        self._feed = self._make_feed()
+        # Garbage is collected in any order; what finalize holds is none until this is called.
+        finalize(self, self._feed.close)
 
     @property
     def source(self) -> ImageDataset:
         """The dataset that the rows come from, not augmented."""
         return self._keyed.source
+
+    @property
+    def cache(self) -> CachedDataset | None:
+        """The decoded pictures that are kept; `describe()` tells where and how many."""
+        return self.source if isinstance(self.source, CachedDataset) else None
 
     @property
     def epoch(self) -> int:
@@ -111,20 +125,38 @@ class Loader(DataLoader[Batch]):
         epoch, position = (self.epoch + 1, 0) if self._interrupted else self._at
         self._at, self._interrupted = (epoch, position), True
         self._keys.start(epoch, position)
-        fetched = cast(Iterator[Fetched], super().__iter__())
-        run = self._run(fetched, epoch, position)
-        # Were workers collected as part of a cycle, their pipes might be closed before they are
-        # told to stop (a hang, or a stranger's file closed). What finalize holds is no garbage.
-        finalize(self if self.persistent_workers else run, _let_go, fetched)
+        self._end = self._keys.total
+        flow = self._feed.run(self._batches())
+        run = self._run(flow, epoch, position, self._end)
+        finalize(run, flow.close).atexit = False
         return run
 
-    def _run(self, fetched: Iterator[Fetched], epoch: int, position: int) -> Iterator[Batch]:
+    def _batches(self) -> Iterator[list[Key]]:
+        """What is left of the epoch."""
+        size, keys = cast(int, self.batch_size), iter(self._keys)
+        batches = iter(lambda: list(islice(keys, size)), [])
+        return (batch for batch in batches if len(batch) == size or not self.drop_last)
+
+    def _make_feed(self) -> InProcess | InWorkers:
+        if not self.num_workers:
+            return InProcess(self._keyed)
+        return InWorkers(
+            self._keyed,
+            workers=self.num_workers,
+            context=self.multiprocessing_context or get_context(),
+            prefetch=cast(int, self.prefetch_factor),
+            persistent=self.persistent_workers,
+            deadline=self.timeout,
+            init=self.worker_init_fn,
+        )
+
+    def _run(self, flow: Flow, epoch: int, position: int, end: int) -> Iterator[Batch]:
         stride = cast(int, self.batch_size) * self._keys.world_size
-        for one in fetched:
+        for one in flow:
             if one.error:
                 raise one.error
             self._note(one.bad_rows)
-            position = min(position + stride, self._keys.total)
+            position = min(position + stride, end)
             self._at = (epoch, position)
             if one.batch is not None:
                 yield self._finish(one.batch)
@@ -132,6 +164,8 @@ class Loader(DataLoader[Batch]):
 
     def _finish(self, batch: Batch, percentile: float | None = None) -> Batch:
         """What is done where the model is: the copy, and the ops that act on batches."""
+        if self.pin_memory and torch.cuda.is_available():
+            batch = batch.pin_memory()
         if self.device is not None:
             batch = batch.to(self.device, non_blocking=True)
         if self.pipeline.batch is None:
@@ -179,7 +213,7 @@ class Loader(DataLoader[Batch]):
         same stream.
         """
         epoch, position = self._at
-        if position >= self._keys.total:
+        if position >= self._end:
             epoch, position = epoch + 1, 0
         return {
             "version": STATE_VERSION,
@@ -187,6 +221,7 @@ class Loader(DataLoader[Batch]):
             "epoch": epoch,
             "position": position,
             "dataset": self._keyed.fingerprint,
+            "sampling": self._keys.fingerprint,
             "pipeline": self.pipeline.fingerprint,
         }
 
@@ -197,7 +232,7 @@ class Loader(DataLoader[Batch]):
             StateError: the state belongs to another dataset, pipeline or seed.
         """
         own = self.state_dict()
-        for what in ("version", "seed", "dataset", "pipeline"):
+        for what in ("version", "seed", "dataset", "sampling", "pipeline"):
             if state.get(what) != own[what]:
                 raise StateError(
                     f"the loader state was saved with {what} {state.get(what)!r}, this loader has "
@@ -271,18 +306,11 @@ def _refuse(dataloader_kwargs: dict[str, Any]) -> None:
         "sampler": "the order is drawn from seed and epoch; use shuffle",
         "batch_sampler": "the order is drawn from seed and epoch; use shuffle and batch_size",
         "collate_fn": "workers return whole batches; change the dataset's targets instead",
+        "generator": "all that is random is drawn from seed and epoch; use seed",
+        "in_order": "batches come in the order that seed and epoch give",
     }
     for name in dataloader_kwargs.keys() & reasons.keys():
         raise RecipeError(f"build_loader takes no {name}: {reasons[name]}")
-
-
-def _let_go(fetched: Iterator[Fetched]) -> None:
-    """Held until its owner is gone; torch then stops the workers as the last reference dies."""
-
-
-def _as_fetched(fetched: Fetched) -> Fetched:
-    """Torch calls this to collate; the workers have done it."""
-    return fetched
 
 
 def _choose_workers(dataset: ImageDataset) -> int:
@@ -292,10 +320,3 @@ def _choose_workers(dataset: ImageDataset) -> int:
     # Only Linux tells which processors are ours.
     ours = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     return min(ours, _MAX_WORKERS)
-
-
-def _init_worker(user_init: Callable[[int], None] | None, worker: int) -> None:
-    # One thread for each worker: the workers are the parallelism (torch sees to its own threads).
-    cv2.setNumThreads(0)
-    if user_init is not None:
-        user_init(worker)

@@ -1,9 +1,4 @@
-"""In which order rows are shown: a keyed permutation with random access.
-
-There is no array of N integers: row numbers are enciphered by a Feistel network over the smallest
-a x b grid that holds them, keyed by seed and epoch. What falls outside of N is enciphered again
-until it falls inside (cycle walking: Black and Rogaway, "Ciphers with arbitrary finite domains",
-CT-RSA 2002). So position 900,000,000 of an epoch costs what position 0 costs.
+"""Keys, and the sampler that hands them out: which rank gets what, and from where on.
 
 World size W reads one global order in turns:
 
@@ -15,105 +10,83 @@ World size W reads one global order in turns:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 from torch.utils.data import Sampler
 
-from augpipe.rng import uniforms
+from augpipe.loader.permutation import Indices
+from augpipe.loader.positions import Order
 
-_ROUNDS = 12
-_CHUNK = 4096
-
-Indices = NDArray[np.int64]
+_CHUNK = 1024
 
 
 class Key(NamedTuple):
-    """What a worker is asked for: a row, the epoch, and how often the epoch showed it before."""
+    """What a worker is asked for: a row, the epoch, and which showing of the row in it."""
 
     epoch: int
     row: int
     repeat: int = 0
 
 
-def permute(position: ArrayLike, length: int, seed: int, epoch: int) -> Indices:
-    """The row at each position of an epoch: a permutation of 0 .. length - 1.
-
-    Args:
-        position: scalar or (B,), 0 to length - 1.
-        length: the number of rows, 1 to 2**40.
-        seed: 0 to 2**64 - 1.
-        epoch: 0 to 2**32 - 1.
-
-    Returns:
-        (B,) int64.
-    """
-    rows = int(np.ceil(np.sqrt(length)))
-    columns = -(-length // rows)
-    keys = (uniforms(seed, epoch, 0, 0, "order", _ROUNDS)[0] * 2.0**53).astype(np.uint64)
-    at = np.atleast_1d(np.asarray(position)).astype(np.uint64)
-    out = _encipher(at, rows, columns, keys)
-    while (outside := out >= length).any():
-        out[outside] = _encipher(out[outside], rows, columns, keys)
-    return out.astype(np.int64)
-
-
-def _encipher(
-    at: NDArray[np.uint64], rows: int, columns: int, keys: NDArray[np.uint64]
-) -> NDArray[np.uint64]:
-    """One pass of the Feistel network over a grid of rows x columns."""
-    sides = [at // np.uint64(columns), at % np.uint64(columns)]
-    extents = np.uint64(rows), np.uint64(columns)
-    for number, key in enumerate(keys):
-        side = number % 2
-        sides[side] = (sides[side] + _mix(sides[1 - side] ^ key) % extents[side]) % extents[side]
-    return sides[0] * np.uint64(columns) + sides[1]
-
-
-def _mix(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """A 64-bit finaliser (Stafford's variant 13 of MurmurHash3's); wraps around on purpose."""
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
-
-
 class KeySampler(Sampler[Key]):
     """One rank's share of the global order, as keys, from any position on.
 
     Args:
-        length: the number of rows.
+        order: which row stands at which position.
         seed: 0 to 2**64 - 1.
-        shuffle: whether to permute. Shuffled ranks get equally many rows, for training: the first
-            rows are shown once more where the ranks do not divide them (as repeat 1). In order,
-            every row is shown exactly once, for evaluation.
-        drop_last: whether shuffled ranks leave the remainder out instead.
+        equal_shares: whether all ranks get equally many keys, as training needs: where they do not
+            divide what is left of the epoch, it goes on for a few positions. Otherwise it ends
+            where it ends, as evaluation needs, and ranks may get one key less, or none.
+        drop_last: whether equal shares are made by leaving out the last few positions instead.
         rank: 0 to world_size - 1.
         world_size: the number of ranks.
+
+    Attributes:
+        epoch: the epoch that the next iteration runs.
+        position: where in it, in positions of the global order.
     """
 
     def __init__(
         self,
-        length: int,
+        order: Order,
         *,
         seed: int,
-        shuffle: bool,
+        equal_shares: bool,
         drop_last: bool = False,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        self.length, self.seed, self.shuffle = length, seed, shuffle
+        self.order, self.seed = order, seed
+        self.equal_shares, self.drop_last = equal_shares, drop_last
         self.rank, self.world_size = rank, world_size
-        remainder = length % world_size
-        if shuffle and remainder:
-            self.total = length - remainder + (0 if drop_last else world_size)
-        else:
-            self.total = length
         self.epoch, self.position = 0, 0
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What the order is: changes when the sampling does, not with ranks or batches."""
+        return str(self.order)
+
+    @property
+    def total(self) -> int:
+        """Where the epoch ends, in positions of the global order, when begun at `position`."""
+        return self._end(self.position)
+
+    def _end(self, begin: int) -> int:
+        """The end of an epoch that begins at a position.
+
+        Where one was interrupted, another number of ranks may go on: what is left is divided.
+        """
+        left = max(0, self.order.length - begin)
+        remainder = left % self.world_size
+        if self.equal_shares and remainder:
+            left += (0 if self.drop_last else self.world_size) - remainder
+        return begin + left
 
     def __len__(self) -> int:
         """Keys of a whole epoch of this rank."""
-        return len(range(self.rank, self.total, self.world_size))
+        return len(range(self.rank, self._end(0), self.world_size))
 
     def start(self, epoch: int, position: int = 0) -> None:
         """Let the next iteration begin there; `position` counts samples of the global order."""
@@ -126,17 +99,15 @@ class KeySampler(Sampler[Key]):
 
     def __iter__(self) -> Iterator[Key]:
         # What is read here must be read now: the body of a generator runs later, in steps.
-        return self._keys(self.epoch, self.position + self.rank)
+        return self._keys(self.epoch, self.position + self.rank, self.total)
 
-    def _keys(self, epoch: int, begin: int) -> Iterator[Key]:
+    def _keys(self, epoch: int, begin: int, end: int) -> Iterator[Key]:
         stride = self.world_size
-        for low in range(begin, self.total, _CHUNK * stride):
-            positions = np.arange(low, min(low + _CHUNK * stride, self.total), stride)
+        for low in range(begin, end, _CHUNK * stride):
+            positions = np.arange(low, min(low + _CHUNK * stride, end), stride)
             rows, repeats = self.rows_at(positions, epoch)
             yield from map(Key, [epoch] * len(rows), rows.tolist(), repeats.tolist())
 
     def rows_at(self, position: Indices, epoch: int) -> tuple[Indices, Indices]:
         """Row and repeat at positions of the global order."""
-        repeat, place = np.divmod(position, self.length)
-        row = permute(place, self.length, self.seed, epoch) if self.shuffle else place
-        return row, repeat
+        return self.order.at(position, self.seed, epoch)
