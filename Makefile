@@ -47,6 +47,7 @@ format: $(VENV)/installed-dev  ## let ruff write the code's layout
 samples: $(VENV)/installed  ## draw the small synthetic data of samples/ anew
 	$(BIN)/python samples/draw.py
 
+# Of the loader's peers those that are installed; benchmarks/loader.py says how to install the others.
 bench: $(VENV)/installed-dev  ## loader and ops beside our peers: make bench DATA=folder
 	$(BIN)/python benchmarks/loader.py $(DATA)
 	$(BIN)/python benchmarks/ops.py $(DATA)

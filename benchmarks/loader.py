@@ -1,178 +1,184 @@
-"""From image files to batches: images per second of augpipe and of its peers, on the same work.
+"""From image files to batches: augpipe beside its peers, on the same work.
 
-    python benchmarks/loader.py FOLDER [--rounds 5] [--workers 2] [--batch-size 64]
+    python benchmarks/loader.py FOLDER [--tasks NAME ...] [--only NAME ...] [--rounds 5]
 
-FOLDER has one folder per class. Each system runs in a fresh process, in turns, one thread per
-process; its first epoch is not counted. Printed are medians and ranges over the rounds, and each
-system's median ratio to augpipe within a round.
+FOLDER has one folder per class. Each system runs in fresh processes, in turns, one thread per
+process; systems made of threads get as many threads as the others get workers. The first epoch
+counts for the time to its first batch and for nothing else. A peer runs if it is installed:
+
+    pip install albumentations grain spdl webdataset litdata ffcv nvidia-dali-cuda130
+
+(ffcv is compiled and needs the headers of OpenCV and libturbojpeg, and numba; spdl needs FFmpeg's
+libraries.) Whoever is not installed, fails, or delivers anything else is listed with the reason.
+
+Linux only: processor time and memory, of all processes of a system, are read from /proc.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterable
-from importlib import metadata
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from os import environ
+from pathlib import Path
 from typing import Any
 
-TASKS = {
-    "light": "random resized crop to 224 and flip, uint8",
-    "heavy": "crop, flip, affine, colour jitter with hue, blur, erasing, normalised float32",
+from loaders import photos, run, tables
+from loaders.base import TASKS, Job, Round, pictures, versions
+from loaders.systems import REFERENCE, SYSTEMS
+
+PARTS: dict[str, Callable[[Job], Any]] = {
+    "prepare": run.prepare,
+    "measure": run.measure,
+    "distinct": run.distinct,
 }
+DISTINCT_BATCH = 8
+SECONDS = 300
 
 
-def augpipe(folder: str, task: str, batch_size: int, workers: int) -> Iterable[Any]:
-    """Ours."""
-    from augpipe import Pipeline, build_loader
-
-    ops: list[Any] = [{"random_resized_crop": {"size": 224}}, "horizontal_flip"]
-    batch: list[Any] = []
-    if task == "heavy":
-        affine = {"degrees": 20, "translate": [0.1, 0.1], "scale": [0.8, 1.2], "shear": 10}
-        jitter = {"brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 0.1}
-        ops += [
-            {"affine": affine | {"p": 0.8}},
-            {"color_jitter": jitter | {"p": 0.8}},
-            {"gaussian_blur": {"sigma": [0.1, 2.0], "p": 0.3}},
-        ]
-        batch = [{"random_erasing": {"p": 0.25}}, "normalize"]
-    pipeline = Pipeline(ops, batch=batch)
-    return build_loader(folder, pipeline, batch_size=batch_size, num_workers=workers)
+class FailedError(Exception):
+    """Why a run has no result."""
 
 
-def torchvision_pil(folder: str, task: str, batch_size: int, workers: int) -> Iterable[Any]:
-    """ImageFolder, decoded by Pillow, transformed by transforms.v2 on tensors."""
-    import torch
-    from torchvision.datasets import ImageFolder
-    from torchvision.transforms import InterpolationMode, v2
+@dataclass
+class Bench:
+    """What one call of this script measures.
 
-    bilinear = InterpolationMode.BILINEAR
-    steps = [v2.PILToTensor(), v2.RandomResizedCrop(224), v2.RandomHorizontalFlip()]
-    if task == "heavy":
-        steps += [
-            v2.RandomApply([v2.RandomAffine(20, (0.1, 0.1), (0.8, 1.2), 10, bilinear)], 0.8),
-            v2.RandomApply([v2.ColorJitter(0.4, 0.4, 0.4, 0.1)], 0.8),
-            v2.RandomApply([v2.GaussianBlur(13, (0.1, 2.0))], 0.3),
-            v2.ToDtype(torch.float32, scale=True),
-            v2.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-            v2.RandomErasing(0.25),
-        ]
-    return _torch_loader(ImageFolder(folder, v2.Compose(steps)), batch_size, workers)
+    Attributes:
+        folder: the pictures.
+        scratch: a folder for what is made of them.
+        names: the systems.
+        workers: processes, or threads, of each.
+        archives: the systems' own copies of folders.
+        failed: for the current task, why systems have no figures.
+    """
 
+    folder: Path
+    scratch: Path
+    names: Sequence[str]
+    workers: int
+    archives: dict[tuple[str, Path], str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
 
-def opencv_albumentations(folder: str, task: str, batch_size: int, workers: int) -> Iterable[Any]:
-    """ImageFolder, decoded by OpenCV, transformed by albumentations."""
-    import albumentations as alb
-    import cv2
-    from albumentations.pytorch import ToTensorV2
-    from torchvision.datasets import DatasetFolder
+    def distinct(self) -> dict[str, float]:
+        """Each system's share of different results from equal pictures."""
+        self.failed = {}
+        return dict(self._turns("distinct", "light_uint8", self.names, self.equal, DISTINCT_BATCH))
 
-    steps = [alb.RandomResizedCrop((224, 224)), alb.HorizontalFlip()]
-    if task == "heavy":
-        steps += [
-            alb.Affine((0.8, 1.2), (-0.1, 0.1), rotate=(-20, 20), shear={"x": (-10, 10)}, p=0.8),
-            alb.ColorJitter((0.6, 1.4), (0.6, 1.4), (0.6, 1.4), (-0.1, 0.1), p=0.8),
-            alb.GaussianBlur((0, 0), (0.1, 2.0), p=0.3),
-            alb.Normalize(),
-            alb.Erasing(p=0.25),
-        ]
-    transform = alb.Compose([*steps, ToTensorV2()])
-    dataset = DatasetFolder(
-        folder,
-        lambda path: cv2.imread(path, cv2.IMREAD_COLOR_RGB),
-        (".jpg", ".jpeg", ".png"),
-        lambda image: transform(image=image)["image"],
-    )
-    return _torch_loader(dataset, batch_size, workers)
+    def measure(self, task: str, rounds: int) -> list[Round]:
+        """Each round's figures; every other round goes backwards."""
+        self.failed = {}
+        folder = self.large if TASKS[task].large else self.folder
+        names = [name for name in self.names if task in SYSTEMS[name].tasks]
+        orders = (names if number % 2 else names[::-1] for number in range(rounds))
+        size = TASKS[task].batch_size
+        return [dict(self._turns("measure", task, order, folder, size)) for order in orders]
 
+    @cached_property
+    def large(self) -> Path:
+        """Photos of 12 megapixels."""
+        return photos.write_large(self.folder, self.scratch / "large")
 
-def _torch_loader(dataset: Any, batch_size: int, workers: int) -> Iterable[Any]:
-    import cv2
-    from torch.utils.data import DataLoader
+    @cached_property
+    def equal(self) -> Path:
+        """Pictures that are all the same."""
+        return photos.write_equal(self.folder, self.scratch / "equal")
 
-    return DataLoader(
-        dataset,
-        batch_size,
-        shuffle=True,
-        num_workers=workers,
-        persistent_workers=workers > 0,
-        worker_init_fn=lambda _: cv2.setNumThreads(0),
-    )
+    def _turns(
+        self, part: str, task: str, names: Sequence[str], folder: Path, batch_size: int
+    ) -> Iterator[tuple[str, Any]]:
+        """What one system after the other says, unless it has failed."""
+        for name in names:
+            if name in self.failed:
+                continue
+            print(f"{part} {task}: {name}", file=sys.stderr)
+            try:
+                archive = self._archive(name, folder)
+                job = Job(name, task, str(folder), archive, batch_size, self.workers)
+                yield name, run_apart(part, job)
+            except FailedError as error:
+                self.failed[name] = str(error)
 
-
-SYSTEMS: dict[str, Callable[[str, str, int, int], Iterable[Any]]] = {
-    "augpipe": augpipe,
-    "torchvision v2, Pillow": torchvision_pil,
-    "albumentations, OpenCV": opencv_albumentations,
-}
-
-
-def run_one(system: str, folder: str, task: str, batch_size: int, workers: int) -> None:
-    """In a process of its own: print images per second after the first epoch."""
-    import cv2
-    import torch
-
-    cv2.setNumThreads(0)
-    torch.set_num_threads(1)
-    loader = SYSTEMS[system](folder, task, batch_size, workers)
-    rates = []
-    for _ in range(3):
-        start, images = time.perf_counter(), 0
-        for batch in loader:
-            images += len(next(iter(batch)))
-        rates.append(images / (time.perf_counter() - start))
-    print(json.dumps(statistics.median(rates[1:])))
+    def _archive(self, name: str, folder: Path) -> str:
+        """Where the system's own copy lies, written when it is first asked for."""
+        if not SYSTEMS[name].prepare:
+            return ""
+        if (name, folder) not in self.archives:
+            archive = tempfile.mkdtemp(dir=self.scratch)
+            run_apart("prepare", Job(name, "", str(folder), archive, 0, self.workers))
+            self.archives[name, folder] = archive
+        return self.archives[name, folder]
 
 
-def measure(arguments: argparse.Namespace, task: str) -> dict[str, list[float]]:
-    """Images per second of each system, one for each round."""
-    rates: dict[str, list[float]] = {system: [] for system in SYSTEMS}
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "NO_ALBUMENTATIONS_UPDATE": "1"}
-    options = [str(arguments.batch_size), str(arguments.workers)]
-    for _ in range(arguments.rounds):
-        for system in SYSTEMS:
-            command = [sys.executable, __file__, "--one", system, arguments.folder, task, *options]
-            done = subprocess.run(command, env=environment, capture_output=True, text=True)
-            if done.returncode:
-                sys.exit(f"{system}: {done.stderr.strip().splitlines()[-1]}")
-            rates[system].append(float(json.loads(done.stdout)))
-    return rates
+def run_apart(part: str, job: Job) -> Any:
+    """Do one of `PARTS` in a fresh process.
+
+    Raises:
+        FailedError: it has failed, or takes too long.
+    """
+    command = [sys.executable, __file__, "--one", part, json.dumps(asdict(job))]
+    settings = {"OMP_NUM_THREADS": "1", "NO_ALBUMENTATIONS_UPDATE": "1"}
+    try:
+        done = subprocess.run(
+            command, env=environ | settings, capture_output=True, text=True, timeout=SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        raise FailedError(f"no result within {SECONDS} s") from None
+    # Libraries print too, before and after.
+    said = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"result":')]
+    if not said:
+        raise FailedError(f"ended with status {done.returncode}")
+    if said[-1]["error"]:
+        raise FailedError(said[-1]["error"])
+    return said[-1]["result"]
 
 
-def report(arguments: argparse.Namespace) -> None:
-    """Print the tables, as Markdown."""
-    packages = ("torch", "torchvision", "opencv-python-headless", "simplejpeg", "albumentations")
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in packages)
-    print(f"{platform.platform()}, {os.cpu_count()} processors; {versions}\n")
-    for task, what in TASKS.items():
-        rates = measure(arguments, task)
-        print(f"**{task}**: {what}; batch {arguments.batch_size}, {arguments.workers} workers\n")
-        print("| system | images/s, median (range) | of augpipe's |\n|---|--:|--:|")
-        for system, values in rates.items():
-            ratio = statistics.median(v / o for v, o in zip(values, rates["augpipe"], strict=True))
-            spread = f"{min(values):.0f} to {max(values):.0f}"
-            print(f"| {system} | {statistics.median(values):.0f} ({spread}) | {ratio:.2f} |")
-        print()
+def do_one(part: str, job: Job) -> None:
+    """Do one of `PARTS` in this process, and print what came of it as JSON."""
+    result, error = None, ""
+    try:
+        result = PARTS[part](job)
+    except Exception as failure:  # whatever a peer raises, the others are measured
+        error = f"{type(failure).__name__}: {failure}"
+    print(json.dumps({"result": result, "error": error}), flush=True)
+
+
+def report(bench: Bench, tasks: Sequence[str], rounds: int) -> None:
+    """Measure, and print the tables as they are done."""
+    print(tables.machine(), flush=True)
+    absent = {n: "not installed" for n in bench.names if not versions(SYSTEMS[n].package)}
+    bench.names = [name for name in bench.names if name not in absent]
+    distinct = bench.distinct()
+    print(tables.systems(distinct, absent | bench.failed), flush=True)
+    for task in tasks:
+        measured = bench.measure(task, rounds)
+        print(tables.task(task, measured, bench.failed, bench.workers), flush=True)
 
 
 def main() -> None:
     """Measure all systems, or be the process that runs one."""
     if sys.argv[1:2] == ["--one"]:
-        system, folder, task, batch_size, workers = sys.argv[2:]
-        run_one(system, folder, task, int(batch_size), int(workers))
+        part, job = sys.argv[2:]
+        do_one(part, Job(**json.loads(job)))
         return
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", help="a folder with one folder per class")
+    parser.add_argument("folder", type=Path, help="a folder with one folder per class")
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--only", nargs="+", metavar="NAME", default=list(SYSTEMS), choices=SYSTEMS)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--batch-size", type=int, default=64)
-    report(parser.parse_args())
+    arguments = parser.parse_args()
+    if not arguments.folder.is_dir() or not pictures(arguments.folder):
+        parser.error(f"no pictures in folders of classes below {arguments.folder}")
+    names = [name for name in SYSTEMS if name == REFERENCE or name in arguments.only]
+    with tempfile.TemporaryDirectory() as scratch:
+        bench = Bench(arguments.folder, Path(scratch), names, arguments.workers)
+        report(bench, arguments.tasks, arguments.rounds)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ the host in float64, so the device is never waited for.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -27,7 +29,7 @@ from augpipe.execute import (
 )
 from augpipe.execute.torch_types import Kernels, like, upload
 from augpipe.execute.torch_warp import run_warp
-from augpipe.plan import Branch, Lookup, Mix, Plan, Recolor, Step, Warp
+from augpipe.plan import Branch, Kernel, Lookup, Mix, Plan, Recolor, Step, Warp
 from augpipe.rows import take_rows
 
 KERNELS: Kernels = {
@@ -45,13 +47,19 @@ KERNELS: Kernels = {
 }
 
 
+# Makes a float32 tensor of a shape and any content.
+Empty = Callable[[torch.Size], Tensor]
+
+
 @torch.no_grad()
-def run(plan: Plan, images: Tensor) -> Tensor:
+def run(plan: Plan, images: Tensor, *, empty: Empty | None = None) -> Tensor:
     """Augment a batch.
 
     Args:
         plan: a plan of B rows, all of the batch's height and width.
         images: (B, 3, H, W), uint8, or float32 if already normalised.
+        empty: where normalised pixels are to be put, on the device of the batch. On a CPU it takes
+            longer to find new memory for them than to normalise.
 
     Returns:
         (B, 3, H', W') on the same device; uint8 in gives uint8 out unless `normalize` takes part.
@@ -62,7 +70,10 @@ def run(plan: Plan, images: Tensor) -> Tensor:
     _check(plan, images)
     for step in plan.steps:
         with within(" + ".join(step.ops)):
-            images = _apply(step, images)
+            if empty and isinstance(step, Kernel) and step.name == "normalize":
+                images = torch_color.normalize(images, step.params, empty(images.shape))
+            else:
+                images = _apply(step, images)
     return images
 
 

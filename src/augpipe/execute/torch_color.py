@@ -66,9 +66,11 @@ def _hue(rgb: Tensor, high: Tensor, chroma: Tensor) -> Tensor:
     return sextant / 6
 
 
-def _normalize(pixels: Tensor, values: Values) -> Tensor:
+def normalize(pixels: Tensor, values: Values, out: Tensor | None = None) -> Tensor:
+    """Units in which each channel's mean is 0 and its deviation 1; float32, into `out` if given."""
     mean, std = values["mean"][:, :, None, None], values["std"][:, :, None, None]
-    return (pixels * upload(1 / (255 * std), pixels)).sub_(upload(mean / std, pixels))
+    scaled = torch.mul(pixels, upload(1 / (255 * std), pixels), out=out)
+    return scaled.sub_(upload(mean / std, pixels))
 
 
-KERNELS: Kernels = {"hsv": _hsv, "normalize": _normalize}
+KERNELS: Kernels = {"hsv": _hsv, "normalize": normalize}

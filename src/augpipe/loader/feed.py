@@ -15,7 +15,7 @@ from augpipe.loader.pool import Pool, Run
 from augpipe.loader.slots import Slots
 
 # How many batches may be held without being copied: that of the step, the one before, a few more.
-_LENT = 4
+LENT = 4
 
 Batches = Iterator[Sequence[Key]]
 
@@ -33,7 +33,7 @@ class InProcess:
     """Batches that are made when they are asked for."""
 
     def __init__(self, dataset: KeyedDataset) -> None:
-        self._dataset, self._slots = dataset, Slots(Arena(), _LENT)
+        self._dataset, self._slots = dataset, Slots(Arena(), LENT)
 
     def run(self, batches: Batches) -> Flow:
         """Begin with these."""
@@ -69,7 +69,7 @@ class InWorkers:
     ) -> None:
         self._ahead, self._persistent = workers * prefetch, persistent
         self._start = partial(
-            Pool, dataset, workers, context, slots=_LENT, deadline=deadline, init=init
+            Pool, dataset, workers, context, slots=LENT, deadline=deadline, init=init
         )
         self._pool: Pool | None = None
 

@@ -11,6 +11,7 @@ from multiprocessing import get_context
 from typing import Any, cast
 from weakref import finalize
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -21,14 +22,16 @@ from augpipe.data.sample import Sample, spatial_in
 from augpipe.errors import DataError, RecipeError, StateError, TargetError
 from augpipe.execute import torch_batch
 from augpipe.execute.torch_mix import mix_labels
+from augpipe.loader.arena import Arena
 from augpipe.loader.batch import Batch, collate
 from augpipe.loader.config import LoaderConfig
 from augpipe.loader.device import find_device
-from augpipe.loader.feed import Flow, InProcess, InWorkers
+from augpipe.loader.feed import LENT, Flow, InProcess, InWorkers
 from augpipe.loader.fetch import BadRow
 from augpipe.loader.keyed import KeyedDataset
 from augpipe.loader.order import Key, KeySampler
 from augpipe.loader.sampling import chosen_rows, make_order
+from augpipe.loader.slots import Slots
 from augpipe.pipeline import Pipeline
 from augpipe.plan import Plan
 from augpipe.rows import moves_pixels
@@ -96,7 +99,7 @@ class Loader(DataLoader[Batch]):
             **(options | dataloader_kwargs),
         )
         self._end = self._keys.total
-        self._feed = self._make_feed()
+        self._feed, self._slots = self._make_feed(), Slots(Arena(), LENT)
         # Garbage is collected in any order; what finalize holds is none until this is called.
         finalize(self, self._feed.close)
 
@@ -174,7 +177,7 @@ class Loader(DataLoader[Batch]):
             return replace(batch, images=self._finish_views(batch, percentile))
         plan = self._batch_plan(batch, self.pipeline.batch, percentile)
         _refuse_to_leave_behind(batch, plan)
-        images, labels = torch_batch.run(plan, batch.images), batch.labels
+        images, labels = torch_batch.run(plan, batch.images, empty=self._empty()), batch.labels
         if labels is not None and self.pipeline.batch.mixes_labels:
             labels = mix_labels(plan, labels, len(self.source.classes))
         return replace(batch, images=images, labels=labels)
@@ -184,8 +187,14 @@ class Loader(DataLoader[Batch]):
         own, done = cast(Pipeline, self.pipeline.batch), []
         for view, images in enumerate(batch.images.unbind(1)):
             plan = self._batch_plan(replace(batch, images=images), own, percentile, view)
-            done.append(torch_batch.run(plan, images))
+            done.append(torch_batch.run(plan, images, empty=self._empty()))
         return torch.stack(done, dim=1)
+
+    def _empty(self) -> torch_batch.Empty | None:
+        """Memory that is used again, for batches that stay with this process."""
+        if self.device is not None and self.device.type != "cpu":
+            return None
+        return lambda shape: torch.from_numpy(self._slots.empty(shape, np.float32))
 
     def _note(self, bad_rows: tuple[BadRow, ...]) -> None:
         known = {bad.row: bad for bad in self.errors}

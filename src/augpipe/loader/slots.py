@@ -43,7 +43,9 @@ class Slots:
         return self._extents[number]
 
     def empty(self, shape: Sequence[int], dtype: DTypeLike) -> NDArray[Any]:
-        """An array in a slot of its own, lent until it dies."""
+        """An array in a slot of its own, lent until it dies; or in new memory if too many are."""
+        if len(self._lent) >= self._most:
+            return np.empty(shape, dtype)
         count = int(np.prod(shape)) * np.dtype(dtype).itemsize
         # A memoryview, since NumPy forgets an array that only hands on somebody else's memory.
         memory = self.lend(self.take(), count).data
