@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+
 import pytest
 from hypothesis import settings
 
@@ -10,6 +12,9 @@ import pictures
 from cases import CPU_ONLY, TORCH_ONLY
 
 pytest_plugins = ["cli_runner"]
+
+# Once, instead of in each worker that is forked from it.
+multiprocessing.get_context("forkserver").set_forkserver_preload(["augpipe", "albumentations"])
 
 # The same examples every time, and nothing left behind.
 settings.register_profile("ours", derandomize=True, deadline=None, database=None)

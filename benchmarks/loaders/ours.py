@@ -10,16 +10,16 @@ from loaders.base import LIGHT, SIZE, Job, System
 
 
 def _augpipe(job: Job, **changed: Any) -> Iterable[Any]:
-    from augpipe import Pipeline, build_loader
+    from augpipe import build_loader
 
     light: list[Any] = [{"random_resized_crop": {"size": SIZE}}, "horizontal_flip"]
-    batch = ["normalize"] if job.does.floats else []
+    light += ["normalize"] if job.does.floats else []
     settings: dict[str, Any] = {"batch_size": job.batch_size, "num_workers": job.workers}
     if job.does.cached:
         settings["cache"] = "ram"
     return build_loader(
         job.folder,
-        "heavy" if job.does.heavy else Pipeline(light, batch=batch),
+        "heavy" if job.does.heavy else light,
         **(settings | changed),
     )
 

@@ -86,8 +86,6 @@ def all_together() -> list[bytes]:
 def test_workers_that_start_afresh_draw_the_same(method, persistent, all_together):
     """All four at once, for each such worker imports torch anew: any one's draw shows."""
     context = multiprocessing.get_context(method)
-    if method == "forkserver":  # once, instead of in each worker
-        context.set_forkserver_preload(["augpipe", "albumentations"])
     drawn = ours(
         list(transforms().values()),
         3,

@@ -94,8 +94,6 @@ def assert_same_stream(
     reference, num_workers, batch_size, method, persistent, prefetch, world_size
 ) -> None:
     context = multiprocessing.get_context(method)
-    if method == "forkserver":  # once, instead of in each worker
-        context.set_forkserver_preload(["augpipe"])
     streams = merged(
         world_size,
         num_workers=num_workers,
@@ -129,7 +127,6 @@ def test_it_resumes_anywhere_with_other_workers_and_batches(workers, batch):
 
 
 def test_it_resumes_in_fresh_processes():
-    multiprocessing.get_context("forkserver").set_forkserver_preload(["augpipe"])
     make = partial(make_loader, 2, 32)
     assert_resumes_everywhere(make, 1, fresh_processes=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing.context import BaseContext
 from typing import Protocol
@@ -27,6 +28,19 @@ class Flow(Protocol):
 
     def close(self) -> None:
         """No more of them are wanted."""
+
+
+@dataclass
+class Hold:
+    """Closes a flow with the iterator that shows it, unless it goes on into the next epoch."""
+
+    flow: Flow
+    goes_on: bool = False
+
+    def let_go(self) -> None:
+        """The iterator is gone."""
+        if not self.goes_on:
+            self.flow.close()
 
 
 class InProcess:

@@ -26,7 +26,7 @@ from augpipe.loader.arena import Arena
 from augpipe.loader.batch import Batch, collate
 from augpipe.loader.config import LoaderConfig
 from augpipe.loader.device import find_device
-from augpipe.loader.feed import LENT, Flow, InProcess, InWorkers
+from augpipe.loader.feed import LENT, Flow, Hold, InProcess, InWorkers
 from augpipe.loader.fetch import BadRow
 from augpipe.loader.keyed import KeyedDataset
 from augpipe.loader.order import Key, KeySampler
@@ -34,6 +34,7 @@ from augpipe.loader.sampling import chosen_rows, make_order
 from augpipe.loader.slots import Slots
 from augpipe.pipeline import Pipeline
 from augpipe.plan import Plan
+from augpipe.rng import MAX_EPOCH
 from augpipe.rows import moves_pixels
 
 STATE_VERSION = 1
@@ -99,6 +100,7 @@ class Loader(DataLoader[Batch]):
             **(options | dataloader_kwargs),
         )
         self._end = self._keys.total
+        self._going_on: tuple[tuple[int, int], Flow] | None = None
         self._feed, self._slots = self._make_feed(), Slots(Arena(), LENT)
         # Garbage is collected in any order; what finalize holds is none until this is called.
         finalize(self, self._feed.close)
@@ -129,16 +131,35 @@ class Loader(DataLoader[Batch]):
         self._at, self._interrupted = (epoch, position), True
         self._keys.start(epoch, position)
         self._end = self._keys.total
-        flow = self._feed.run(self._batches())
-        run = self._run(flow, epoch, position, self._end)
-        finalize(run, flow.close).atexit = False
+        hold = Hold(self._flow_from(epoch, position))
+        run = self._run(hold, epoch, position, self._end)
+        finalize(run, hold.let_go).atexit = False
         return run
 
-    def _batches(self) -> Iterator[list[Key]]:
-        """What is left of the epoch."""
-        size, keys = cast(int, self.batch_size), iter(self._keys)
-        batches = iter(lambda: list(islice(keys, size)), [])
-        return (batch for batch in batches if len(batch) == size or not self.drop_last)
+    def _flow_from(self, epoch: int, position: int) -> Flow:
+        """Batches from there on; workers may have begun them at the end of the epoch before."""
+        going_on, self._going_on = self._going_on, None
+        if going_on and going_on[0] == (epoch, position):
+            return going_on[1]
+        if going_on:
+            going_on[1].close()
+        return self._feed.run(self._batches(epoch, position))
+
+    def _batches(self, epoch: int, position: int) -> Iterator[list[Key]]:
+        """What is left of the epoch, and where workers may go on, the epochs that follow it."""
+        size = cast(int, self.batch_size)
+        while True:
+            for batch in _batched(self._keys.keys(epoch, position), size):
+                if len(batch) == size or not self.drop_last:
+                    yield batch
+            epoch, position = epoch + 1, 0
+            if not self._goes_on or epoch > MAX_EPOCH:
+                return
+
+    @property
+    def _goes_on(self) -> bool:
+        """Whether workers begin the next epoch when one ends: in training it follows."""
+        return self.persistent_workers and self._keys.equal_shares and len(self) > 0
 
     def _make_feed(self) -> InProcess | InWorkers:
         if not self.num_workers:
@@ -153,9 +174,9 @@ class Loader(DataLoader[Batch]):
             init=self.worker_init_fn,
         )
 
-    def _run(self, flow: Flow, epoch: int, position: int, end: int) -> Iterator[Batch]:
+    def _run(self, hold: Hold, epoch: int, position: int, end: int) -> Iterator[Batch]:
         stride = cast(int, self.batch_size) * self._keys.world_size
-        for one in flow:
+        for one in islice(hold.flow, self._count(position)):
             if one.error:
                 raise one.error
             self._note(one.bad_rows)
@@ -164,6 +185,17 @@ class Loader(DataLoader[Batch]):
             if one.batch is not None:
                 yield self._finish(one.batch)
         self._at, self._interrupted = (epoch + 1, 0), False
+        if not self._goes_on:
+            hold.flow.close()
+            return
+        if self._going_on:  # of an iterator that was beside this one
+            self._going_on[1].close()
+        hold.goes_on, self._going_on = True, (self._at, hold.flow)
+
+    def _count(self, position: int) -> int:
+        """How many batches there are from there to the end of an epoch."""
+        batches, rest = divmod(self._keys.left(position), cast(int, self.batch_size))
+        return batches + (rest > 0 and not self.drop_last)
 
     def _finish(self, batch: Batch, percentile: float | None = None) -> Batch:
         """What is done where the model is: the copy, and the ops that act on batches."""
@@ -293,6 +325,11 @@ class Loader(DataLoader[Batch]):
             percentile=percentile,
             view=view,
         )
+
+
+def _batched(keys: Iterator[Key], size: int) -> Iterator[list[Key]]:
+    while batch := list(islice(keys, size)):
+        yield batch
 
 
 def _refuse_to_leave_behind(batch: Batch, plan: Plan) -> None:

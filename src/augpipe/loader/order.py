@@ -86,7 +86,11 @@ class KeySampler(Sampler[Key]):
 
     def __len__(self) -> int:
         """Keys of a whole epoch of this rank."""
-        return len(range(self.rank, self._end(0), self.world_size))
+        return self.left(0)
+
+    def left(self, position: int) -> int:
+        """Keys of this rank from there to the end of the epoch."""
+        return len(range(position + self.rank, self._end(position), self.world_size))
 
     def start(self, epoch: int, position: int = 0) -> None:
         """Let the next iteration begin there; `position` counts samples of the global order."""
@@ -98,12 +102,12 @@ class KeySampler(Sampler[Key]):
             self.start(epoch)
 
     def __iter__(self) -> Iterator[Key]:
-        # What is read here must be read now: the body of a generator runs later, in steps.
-        return self._keys(self.epoch, self.position + self.rank, self.total)
+        return self.keys(self.epoch, self.position)
 
-    def _keys(self, epoch: int, begin: int, end: int) -> Iterator[Key]:
-        stride = self.world_size
-        for low in range(begin, end, _CHUNK * stride):
+    def keys(self, epoch: int, position: int = 0) -> Iterator[Key]:
+        """The keys of this rank from there to the end of the epoch."""
+        stride, end = self.world_size, self._end(position)
+        for low in range(position + self.rank, end, _CHUNK * stride):
             positions = np.arange(low, min(low + _CHUNK * stride, end), stride)
             rows, repeats = self.rows_at(positions, epoch)
             yield from map(Key, [epoch] * len(rows), rows.tolist(), repeats.tolist())
