@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,15 +140,7 @@ class KeyedDataset(ImageDataset):
 
     def numbers(self, keys: Sequence[Key], percentile: float | None = None) -> list[list[int]]:
         """For each key, the rows that its sample is made of, its own first; -1 is not needed."""
-        epoch, row, repeat = np.array(keys, np.int64).reshape(-1, 3).T
-        numbers = self.pipeline.rows(
-            len(self._rows),
-            seed=self.seed,
-            epoch=epoch,
-            index=row,
-            repeat=repeat,
-            percentile=percentile,
-        )
+        numbers = self.pipeline.rows(len(self._rows), **self._drawn_by(keys, percentile))
         own, drawn = numbers[:, :1], numbers[:, 1:]
         partners = np.where(drawn >= 0, nth(self._rows, drawn), -1)
         return cast(list[list[int]], np.hstack([own, partners]).tolist())
@@ -193,21 +185,18 @@ class KeyedDataset(ImageDataset):
         """For each view the plan of samples whose rows are open."""
         sizes = [[(one or cast(Opened, rows[0])).size for one in rows] for rows in opened]
         size = np.array(sizes, np.int64).reshape(len(keys), self.pipeline.pictures, 2)
-        epoch, row, repeat = np.array(keys, np.int64).reshape(-1, 3).T
+        drawn_by = self._drawn_by(keys, percentile)
         targets = [[one.row.targets if one else None for one in rows] for rows in opened]
         return [
-            self.pipeline.plan(
-                size,
-                seed=self.seed,
-                epoch=epoch,
-                index=row,
-                repeat=repeat,
-                percentile=percentile,
-                view=view,
-                targets=targets,
-            )
+            self.pipeline.plan(size, view=view, targets=targets, **drawn_by)
             for view in range(self.pipeline.views)
         ]
+
+    def _drawn_by(self, keys: Sequence[Key], percentile: float | None) -> dict[str, Any]:
+        """The keys, as a pipeline takes them."""
+        epoch, row, repeat = np.array(keys, np.int64).reshape(-1, 3).T
+        own = {"seed": self.seed, "epoch": epoch, "index": row, "repeat": repeat}
+        return own | {"percentile": percentile}
 
     def run(self, plans: Sequence[Plan], number: int, rows: Team) -> Sample:
         """All views of one sample, from pictures decoded once.

@@ -14,7 +14,7 @@ from weakref import finalize
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import BatchSampler, DataLoader
 
 from augpipe.data.cached import CachedDataset
 from augpipe.data.dataset import ImageDataset
@@ -149,9 +149,8 @@ class Loader(DataLoader[Batch]):
         """What is left of the epoch, and where workers may go on, the epochs that follow it."""
         size = cast(int, self.batch_size)
         while True:
-            for batch in _batched(self._keys.keys(epoch, position), size):
-                if len(batch) == size or not self.drop_last:
-                    yield batch
+            keys = cast(Any, self._keys.keys(epoch, position))
+            yield from cast(Any, BatchSampler(keys, size, self.drop_last))
             epoch, position = epoch + 1, 0
             if not self._goes_on or epoch > MAX_EPOCH:
                 return
@@ -325,11 +324,6 @@ class Loader(DataLoader[Batch]):
             percentile=percentile,
             view=view,
         )
-
-
-def _batched(keys: Iterator[Key], size: int) -> Iterator[list[Key]]:
-    while batch := list(islice(keys, size)):
-        yield batch
 
 
 def _refuse_to_leave_behind(batch: Batch, plan: Plan) -> None:

@@ -25,7 +25,7 @@ from augpipe.loader.fetch import Fetched
 from augpipe.loader.keyed import KeyedDataset
 from augpipe.loader.order import Key
 from augpipe.loader.packing import Parcel, Writer, load
-from augpipe.loader.process import Worker
+from augpipe.loader.process import LAST_SECONDS, Worker
 from augpipe.loader.slots import Slots
 from augpipe.loader.worker import Done, Post, Request, Task
 from augpipe.nameless import NamelessFile
@@ -38,9 +38,8 @@ _PATIENCE_IF_KILLED = 4
 # So many workers lost in a row, none of them at any row, and it is not about the data.
 _FALSE_STARTS = 3
 
-# How often deadlines are looked at, and how long a worker is waited for when all is said.
+# How often deadlines are looked at.
 _TICK_SECONDS = 0.5
-_LAST_SECONDS = 3.0
 
 
 class Pool:
@@ -141,10 +140,14 @@ class Pool:
     def forget(self, tickets: Iterable[int]) -> None:
         """What came of these is not wanted any more."""
         for ticket in tickets:
+            self._unwanted.add(ticket)
             if self._done.pop(ticket, None):
-                self._slots.give_back(self._asked.pop(ticket)[1])
-            else:
-                self._unwanted.add(ticket)
+                self._drop(ticket)
+
+    def _drop(self, ticket: int) -> None:
+        """One that is not wanted, and that no worker has any more."""
+        self._unwanted.remove(ticket)
+        self._slots.give_back(self._asked.pop(ticket)[1])
 
     def _wait(self) -> None:
         """For any answer, or for a worker to be lost."""
@@ -163,9 +166,9 @@ class Pool:
         try:
             done: Done | Exception = worker.pipe.recv()
         except (EOFError, ConnectionError):
-            how = worker.how_it_ended()
-            patience = _PATIENCE_IF_KILLED if "SIGKILL" in how else _PATIENCE
-            self._replace(worker, how, patience)
+            ending = worker.ending()
+            patience = _PATIENCE_IF_KILLED if ending.killed else _PATIENCE
+            self._replace(worker, ending.how, patience)
             return
         if isinstance(done, Exception):
             self.close()
@@ -174,8 +177,7 @@ class Pool:
         self._losses.pop(done.ticket, None)
         self._false_starts = 0
         if done.ticket in self._unwanted:
-            self._unwanted.remove(done.ticket)
-            self._slots.give_back(self._asked.pop(done.ticket)[1])
+            self._drop(done.ticket)
         else:
             self._done[done.ticket] = done
 
@@ -196,8 +198,7 @@ class Pool:
         other = self._workers[worker.number] = self._start(worker.number)
         for ticket in worker.tasks:
             if ticket in self._unwanted:
-                self._unwanted.remove(ticket)
-                self._slots.give_back(self._asked.pop(ticket)[1])
+                self._drop(ticket)
             else:
                 self._give(other, ticket)
 
@@ -218,7 +219,7 @@ class Pool:
                 worker.pipe.send(None)
             except (OSError, ValueError):
                 continue  # it is gone already
-        end = time.monotonic() + _LAST_SECONDS
+        end = time.monotonic() + LAST_SECONDS
         for worker in self._workers:
             worker.process.join(max(0.0, end - time.monotonic()))
             worker.kill()

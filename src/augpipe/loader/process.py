@@ -12,12 +12,20 @@ from itertools import takewhile
 from multiprocessing import connection
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
+from typing import NamedTuple
 
 from augpipe.loader.worker import Post, run
 
 # How long to wait for a process that is about to end, and for a stack to be written down.
-_LAST_SECONDS = 3.0
+LAST_SECONDS = 3.0
 _STACK_SECONDS = 1.0
+
+
+class Ending(NamedTuple):
+    """How a process ended, in words, and whether it was killed from outside."""
+
+    how: str
+    killed: bool = False
 
 
 class Worker:
@@ -46,19 +54,18 @@ class Worker:
         self.process.start()
         theirs.close()
 
-    def how_it_ended(self) -> str:
+    def ending(self) -> Ending:
         """How a process that has closed its pipe ended."""
-        self.process.join(_LAST_SECONDS)
+        self.process.join(LAST_SECONDS)
         code = self.process.exitcode
         if code is None:
             self.kill()
-            return "closed its pipe"
-        if code < 0:
-            name = signal.Signals(-code).name
-            return f"was killed by {name}" + (
-                ", perhaps for want of memory" if name == "SIGKILL" else ""
-            )
-        return f"ended with exit code {code}"
+            return Ending("closed its pipe")
+        if code >= 0:
+            return Ending(f"ended with exit code {code}")
+        killed = code == -signal.SIGKILL
+        perhaps = ", perhaps for want of memory" if killed else ""
+        return Ending(f"was killed by {signal.Signals(-code).name}{perhaps}", killed)
 
     def kill(self) -> None:
         """End it at once."""
