@@ -67,11 +67,11 @@ class FolderDataset(FileDataset):
 
     def _read(self, index: int, where: str) -> bytes:
         with within(where):
-            return read_file(Path(where))
+            return read_file(where)
 
     def where(self, index: int) -> str:
         """The path of the file."""
-        return str(self.root / self._paths[index].as_py())
+        return self.path(index)
 
     @property
     def labels(self) -> NDArray[np.int64]:

@@ -96,8 +96,10 @@ def orientation_matrix(orientation: int, stored: tuple[int, int]) -> NDArray[np.
     Returns:
         (3, 3) float64.
     """
-    height, width = stored
     matrix = np.eye(3)
+    if orientation == 1:
+        return matrix
+    height, width = stored
     matrix[:2, :2] = _TURNS[orientation]
     matrix[:2, 2] = (matrix[:2, :2].sum(axis=1) < 0) * np.array([width, height])
     return matrix

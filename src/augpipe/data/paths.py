@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import posixpath
 import stat
 from pathlib import Path
@@ -54,7 +55,7 @@ def _nearest_sibling(path: Path) -> str:
     return f"; did you mean {str(path.parent / near[0])!r}?" if near else ""
 
 
-def read_file(path: Path) -> bytes:
+def read_file(path: str | Path) -> bytes:
     """All bytes of a file.
 
     Raises:
@@ -62,9 +63,11 @@ def read_file(path: Path) -> bytes:
             ever). Who calls knows which row it belongs to.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
+        # A `Path` and a buffer would take longer than reading.
+        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116
             raise DataError(f"not a regular file: {path}")
-        return path.read_bytes()
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+            return file.readall()
     except FileNotFoundError as error:
         raise DataError(f"no such file: {path}") from error
     except OSError as error:

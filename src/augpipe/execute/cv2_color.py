@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 import stringzilla
@@ -10,14 +12,20 @@ from numpy.typing import NDArray
 from augpipe.execute.cv2_types import Image, Kernels, Values
 from augpipe.plan import IDENTITY_RECOLOR, Floats
 
-# Float temporaries of so many pixels stay in the processor's cache; a whole picture's would not.
-_STRIP = 8192
+# Float temporaries of so many pixels stay in the processor's cache; a photo's would not.
+_STRIP = 65536
 
 _LEVELS = np.arange(256, dtype=np.uint8)
 _DIAGONAL, _LAST = np.eye(3, 4), np.tile([0.0, 0, 0, 1], (3, 1))
 
-# Two turns, which OpenCV understands, and full saturation and value.
-_HSV_LIMITS = np.array([720, 1, 1], np.float32)
+
+@lru_cache(maxsize=8)
+def _hsv_limits(rows: int, columns: int) -> NDArray[np.float32]:
+    """Two turns, which OpenCV understands, and full saturation and value.
+
+    As large as the pixels: of a single pixel, OpenCV takes a scalar for a column of four.
+    """
+    return np.tile(np.array([720, 1, 1], np.float32), (rows, columns, 1))
 
 
 def recolor(image: Image, matrix: Floats) -> Image:
@@ -63,24 +71,32 @@ def _hsv(image: Image, values: Values) -> Image:
     change[0, 3] = 360 * (hue % 1)
     result = np.empty(image.shape, np.uint8)
     rows = min(max(1, _STRIP // image.shape[1]), len(image))
-    # As large as the pixels: of a single pixel, OpenCV takes a scalar for a column of four.
-    limits = np.tile(_HSV_LIMITS, (rows, image.shape[1], 1))
-    beyond = max(saturation, value) > 1
+    limits = _hsv_limits(rows, image.shape[1]) if max(saturation, value) > 1 else None
     for top in range(0, len(image), rows):
         part = slice(top, top + rows)
         # In float32: OpenCV's 8-bit HSV loses up to eight levels on the way there and back.
         rgb = np.multiply(image[part], 1 / 255, dtype=np.float32)
-        hsv = cv2.transform(cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV), change)
-        if beyond:
-            hsv = cv2.min(hsv, limits[: len(hsv)])
-        cv2.convertScaleAbs(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), result[part], 255)
+        hsv = cv2.transform(cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV, rgb), change)
+        if limits is not None:
+            cv2.min(hsv, limits[: len(hsv)], hsv)
+        cv2.convertScaleAbs(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB, hsv), result[part], 255)
     return result
 
 
 def _normalize(image: Image, values: Values) -> Image:
+    return np.asarray(cv2.LUT(np.ascontiguousarray(image), _units(values)[None]))
+
+
+def _units(values: Values) -> NDArray[np.float32]:
+    """(256, 3): each level in units of the channels' deviations from their means."""
     levels = np.arange(256)[:, None] / 255
-    table = ((levels - values["mean"]) / values["std"]).astype(np.float32)
-    return np.asarray(cv2.LUT(np.ascontiguousarray(image), table[None]))
+    return np.asarray((levels - values["mean"]) / values["std"], np.float32)
+
+
+def normalize_into(planes: NDArray[np.float32], image: Image, values: Values) -> None:
+    """`normalize`, and where the (3, H, W) result is to be put."""
+    for plane, levels, table in zip(planes, cv2.split(image), _units(values).T, strict=True):
+        cv2.LUT(levels, np.ascontiguousarray(table), plane)
 
 
 KERNELS: Kernels = {"hsv": _hsv, "normalize": _normalize}

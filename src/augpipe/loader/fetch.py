@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
 from augpipe.data.sample import Sample
 from augpipe.errors import AugpipeError, DataError, PlanError, within
+from augpipe.execute.cv2_types import Values
 from augpipe.loader.batch import Batch, Empty, collate
 from augpipe.loader.keyed import KeyedDataset, RowError
 from augpipe.loader.order import Key
+from augpipe.plan import Kernel, Plan
 from augpipe.rng import uniforms
 
 Done = TypeVar("Done")
@@ -85,6 +87,7 @@ class _Batch:
         ]
         good = [(key, rows) for key, rows in zip(keys, opened, strict=True) if rows]
         plans = self.dataset.plans([rows for _, rows in good], [key for key, _ in good])
+        plans, normalize = _normalize_later(plans)
         place = iter(range(len(good)))
         shown = []
         for key, rows in zip(keys, opened, strict=True):
@@ -92,19 +95,20 @@ class _Batch:
             sample = self._tried(key, run) if run else None
             one = (key, sample) if sample else self._replacement(key)
             shown += [one] if one else []
-        return Fetched(self._collate(shown, empty) if shown else None, tuple(self.bad))
+        batch = self._collate(shown, empty=empty, normalize=normalize) if shown else None
+        return Fetched(batch, tuple(self.bad))
 
     def _gate(self, row: int) -> None:
         if row in self.condemned:
             raise DataError(f"{self.dataset.where(row)}: {self.condemned[row]}")
         self.at(row)
 
-    def _collate(self, shown: Sequence[tuple[Key, Sample]], empty: Empty) -> Batch:
+    def _collate(self, shown: Sequence[tuple[Key, Sample]], **how: Any) -> Batch:
         keys = [key for key, _ in shown]
         return collate(
             [self.dataset.pipeline.written(sample) for _, sample in shown],
             lambda number: self.dataset.where(keys[number].row),
-            empty=empty,
+            **how,
             index=torch.tensor([key.row for key in keys]),
             repeat=torch.tensor([key.repeat for key in keys]),
             epoch=keys[0].epoch,
@@ -136,3 +140,15 @@ class _Batch:
             f"row {key.row} is bad, and so are {_REPLACEMENTS} rows drawn to replace it; "
             f"the last: {self.bad[-1].message}"
         )
+
+
+def _normalize_later(plans: Sequence[Plan]) -> tuple[list[Plan], Values | None]:
+    """The plans of all views without a last step that normalises, and what that step does.
+
+    It is left to `collate`. Nothing of it is drawn: all rows are alike.
+    """
+    last = plans[0].steps[-1] if len(plans[0]) and plans[0].steps else None
+    if not isinstance(last, Kernel) or last.name != "normalize":
+        return list(plans), None
+    values = {name: value[0] for name, value in last.params.items()}
+    return [replace(plan, steps=plan.steps[:-1]) for plan in plans], values
