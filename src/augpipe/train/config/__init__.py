@@ -1,0 +1,33 @@
+"""The `train:` section of a recipe, as frozen models that refuse what they do not know.
+
+Imports no torch, so that a recipe can be checked, and its schema printed, in milliseconds. Errors
+are pydantic's; whoever read the file turns them into errors that name the file and the line's path.
+"""
+
+from augpipe.train.config.model import ModelConfig
+from augpipe.train.config.optimizer import AdamWConfig, OptimizerConfig, SgdConfig
+from augpipe.train.config.schedule import (
+    ConstantConfig,
+    CosineConfig,
+    ScheduleConfig,
+    StepConfig,
+    WarmupCosineConfig,
+)
+from augpipe.train.config.section import Section
+from augpipe.train.config.train import ClipConfig, EmaConfig, TrainConfig
+
+__all__ = [
+    "AdamWConfig",
+    "ClipConfig",
+    "ConstantConfig",
+    "CosineConfig",
+    "EmaConfig",
+    "ModelConfig",
+    "OptimizerConfig",
+    "ScheduleConfig",
+    "Section",
+    "SgdConfig",
+    "StepConfig",
+    "TrainConfig",
+    "WarmupCosineConfig",
+]
