@@ -17,6 +17,7 @@ SHAPES = Path(__file__).parents[1] / "samples" / "shapes"
 def test_the_public_names_are_these():
     assert augpipe.__all__ == [
         "ArrayDataset",
+        "AugmentBatch",
         "AugpipeError",
         "Batch",
         "BoxParams",

@@ -32,7 +32,7 @@ def test_the_tree_is_the_one_on_disk():
         if name.endswith("/"):
             folders[depth:] = [name]
         else:
-            drawn.add((folders[depth - 1] if depth > 1 else "") + name)
+            drawn.add("".join(folders[1:depth]) + name)
     found = {
         str(path.relative_to(SOURCE)) for path in SOURCE.rglob("*.py") if path.name != "__init__.py"
     }

@@ -377,3 +377,14 @@ def test_the_result_is_never_the_callers_own_array():
 
 def test_a_plan_of_no_rows_is_a_plan():
     assert len(Pipeline(["affine", "hsv"]).plan((4, 6), index=np.arange(0))) == 0
+
+
+def test_explain_says_which_kernel_carries_out_what_on_cuda():
+    pipeline = Pipeline([{"resize": {"size": [8, 8]}}], batch=["hsv", "median_blur", "normalize"])
+    assert pipeline.explain((20, 30), "cuda").endswith(
+        "on cuda, where Triton is installed:\n"
+        "  hsv#0  [triton, one kernel]\n"
+        "  median_blur#0  [torch]\n"
+        "  normalize#0  [triton, one kernel]"
+    )
+    assert "triton" not in pipeline.explain((20, 30)).lower()

@@ -5,6 +5,7 @@ batch size, the ranks, the device, or interruptions.
 """
 
 from augpipe.api import build_loader
+from augpipe.augment.batch import AugmentBatch
 from augpipe.boxes import BoxParams
 from augpipe.data.arrays import ArrayDataset
 from augpipe.data.coco import CocoDataset
@@ -25,6 +26,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ArrayDataset",
+    "AugmentBatch",
     "AugpipeError",
     "Batch",
     "BoxParams",

@@ -11,7 +11,7 @@ import torch.distributed as dist
 
 from augpipe.data.open import open_dataset
 from augpipe.errors import RecipeError
-from augpipe.loader.config import LoaderConfig, OnError, Sampling
+from augpipe.loader.config import FloatType, LoaderConfig, OnError, Sampling
 from augpipe.loader.loader import Loader
 from augpipe.ops.base import OpLike
 from augpipe.pipeline import Pipeline
@@ -30,6 +30,8 @@ def build_loader(
     seed: int = 0,
     num_workers: int | None = None,
     device: torch.device | str | None = None,
+    dtype: torch.dtype | FloatType | None = None,
+    channels_last: bool = False,
     drop_last: bool = False,
     epoch: int = 0,
     on_error: OnError = "raise",
@@ -56,10 +58,17 @@ def build_loader(
             `{"rows": array or slice}`, `{"length": 10_000}`, or several (`config.Sampling`).
         cache: keep decoded pictures, which changes no pixel: "ram" for all workers of this loader,
             "disk" or a folder for later runs too; `loader.cache` says how large it is. A file that
-            has changed is decoded again.
+            has changed is decoded again. "device" keeps pictures of one size where the model is, as
+            the ops left them that draw nothing; all other ops run there, on whole batches.
         seed: 0 to 2**64 - 1, for the order and for all ops.
         num_workers: worker processes; None chooses by processors and data. It changes no pixel.
-        device: where batches are copied and the batch ops run; None leaves them on the CPU.
+            With `cache="device"` they fill the cache, and end.
+        device: where batches are copied and the batch ops run; None leaves them on the CPU. On a
+            GPU that happens one batch ahead, beside what the model computes.
+        dtype: what normalised pixels are handed over as: "float16", "bfloat16", or "float32", which
+            None stands for.
+        channels_last: whether pictures are handed over with the colours of a pixel side by side,
+            as `torch.channels_last`; the shape stays.
         drop_last: whether to leave out a last batch that is not full.
         epoch: the first epoch.
         on_error: what to do with a row that cannot be read. "raise" names it; "skip" leaves it
@@ -76,11 +85,7 @@ def build_loader(
         DataError: the data is missing or wrong.
         RecipeError: the pipeline or an argument is wrong.
     """
-    if rank is None and world_size is None and dist.is_available() and dist.is_initialized():
-        rank, world_size = dist.get_rank(), dist.get_world_size()
-    rank, world_size = rank or 0, world_size or 1
-    if not 0 <= rank < world_size:
-        raise RecipeError(f"rank {rank} is not one of 0 to {world_size - 1}, the ranks there are")
+    rank, world_size = _place(rank, world_size)
     return Loader(
         open_dataset(data),
         load_pipeline(pipeline),
@@ -93,6 +98,8 @@ def build_loader(
                 "drop_last": drop_last,
                 "sampling": {} if sampling is None else sampling,
                 "cache": cache,
+                "dtype": dtype,
+                "channels_last": channels_last,
                 "on_error": on_error,
                 "max_errors": max_errors,
             },
@@ -104,3 +111,13 @@ def build_loader(
         world_size=world_size,
         **dataloader_kwargs,
     )
+
+
+def _place(rank: int | None, world_size: int | None) -> tuple[int, int]:
+    """Which part of the global order, of how many."""
+    if rank is None and world_size is None and dist.is_available() and dist.is_initialized():
+        rank, world_size = dist.get_rank(), dist.get_world_size()
+    rank, world_size = rank or 0, world_size or 1
+    if not 0 <= rank < world_size:
+        raise RecipeError(f"rank {rank} is not one of 0 to {world_size - 1}, the ranks there are")
+    return rank, world_size

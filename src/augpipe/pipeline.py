@@ -22,6 +22,7 @@ from augpipe.data.sample import Decoded, Picture, Sample
 from augpipe.data.targets import read_targets
 from augpipe.errors import DataError, RecipeError, within
 from augpipe.execute import cv2_image
+from augpipe.execute.triton_segments import describe
 from augpipe.ops.base import Op, OpLike
 from augpipe.plan import Plan
 from augpipe.planner import (
@@ -268,13 +269,22 @@ class Pipeline:
     def _slotted(self) -> Slotted:
         return tuple(zip(self.ops, self.slots, strict=True))
 
-    def explain(self, size: tuple[int, int] = (375, 500)) -> str:
-        """What is done to a picture of that height and width: steps, fusion, and its limits."""
+    def explain(self, size: tuple[int, int] = (375, 500), device: str = "cpu") -> str:
+        """What is done to a picture of that height and width: steps, fusion, and its limits.
+
+        Args:
+            size: height and width.
+            device: of batches; of `cuda`, it is told which kernel carries out what.
+        """
         plan = self.plan(size)
         text = plan.explain()
-        if self.batch:
-            out = (int(plan.out_size[0, 0]), int(plan.out_size[0, 1]))
-            text += f"\nthen, on each batch:\n{self.batch.plan(out).explain()}"
+        if not self.batch:
+            return text
+        later = self.batch.plan((int(plan.out_size[0, 0]), int(plan.out_size[0, 1])))
+        text += f"\nthen, on each batch:\n{later.explain()}"
+        if device.startswith("cuda"):
+            kernels = (f"  {ops}  [{where}]" for ops, where in describe(later))
+            text = "\n".join([f"{text}\non {device}, where Triton is installed:", *kernels])
         return text
 
     def spec(self) -> dict[str, Any]:

@@ -134,8 +134,13 @@ class Recipe(Settings):
 
     @property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits over what decides the weights: not paths, not workers."""
-        values = self.model_dump(mode="json", exclude={"data": True, "loader": {"num_workers"}})
+        """16 hexadecimal digits over what decides the weights: not paths, workers, checkpoints."""
+        exclude: dict[str, bool | set[str]] = {
+            "data": True,
+            "loader": {"num_workers"},
+            "train": {"checkpoint", "writers"},
+        }
+        values = self.model_dump(mode="json", exclude=exclude)
         return hashlib.sha256(yaml.safe_dump(values).encode()).hexdigest()[:16]
 
 

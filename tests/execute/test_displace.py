@@ -8,7 +8,7 @@ import torch
 from scipy import ndimage
 
 from augpipe.execute import displace, lattice
-from augpipe.execute.torch_lattice import smooth_field
+from augpipe.execute.torch_lattice import lattice_of, smooth_field
 from augpipe.plan import Kernel
 from cases import single
 from executors import on_cv2, on_torch
@@ -73,7 +73,9 @@ def test_places_are_the_map_at_the_centres_of_pixels(name, parameters):
 def test_both_executors_have_the_same_field():
     step = kernel("elastic", {"alpha": 900, "sigma": [9, 3], "p": 1})
     spacing = lattice.spacing_of(step.params["sigma"])
-    theirs = smooth_field(step.params["seed"], spacing, SIZE, torch.zeros(()))
+    arrays, extent = lattice_of(step.params["seed"], spacing, SIZE)
+    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    theirs = smooth_field(tensors, extent)
     for row in range(8):
         values = of_row(step, row)
         amplitude = lattice.amplitude_of(values["deviation"])

@@ -7,8 +7,10 @@ import pytest
 
 from augpipe.boxes import BoxParams
 from augpipe.data.sample import Targets
+from augpipe.errors import TargetError
 from augpipe.execute.target_mix import covered_by, covered_where, cut_to
 from augpipe.execute.targets import Moving
+from augpipe.pipeline import Pipeline
 
 SIZE = (60, 80)
 BOX = np.array([[20.0, 10, 60, 50]])
@@ -70,3 +72,12 @@ def test_a_box_shrinks_to_what_its_mask_still_shows():
 def test_small_boxes_are_left_out():
     assert left(moving(), min_area=1600) == BOX.tolist()
     assert left(moving(), min_area=1601) == []
+
+
+def test_maps_of_classes_are_not_averaged():
+    image, classes = np.zeros((8, 8, 3), np.uint8), np.full((8, 8), 3)
+    other = {"image": image, "masks": np.full((8, 8), 5)}
+    with pytest.raises(TargetError, match="mixup#0: averages pictures, and a mask of classes"):
+        Pipeline([{"mixup": {"p": 1}}])(image, masks=classes, partners=[other])
+    mixed = Pipeline([{"cutmix": {"p": 1}}])(image, masks=classes, partners=[other])
+    assert set(np.unique(mixed.masks)) <= {3, 5}

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from augpipe.errors import PlanError
-from augpipe.execute import torch_batch
+from augpipe.execute import torch_batch, torch_stage
 from augpipe.pipeline import Pipeline
 from augpipe.plan import Kernel, Plan
 from cases import CASES, CPU_ONLY, EVERY_CASE, single
@@ -38,6 +38,31 @@ def test_a_row_does_not_depend_on_its_batch(name, parameters):
         assert torch.equal(whole[row], alone)
 
 
+@pytest.mark.parametrize("pixels", [1, 2 * 75 * 100, 2**30], ids=["rows", "pairs", "whole"])
+def test_pixels_do_not_depend_on_the_pieces_of_the_batch(pixels, monkeypatch):
+    pictures = batch(photo(), noise(), photo()[::-1], noise()[:, ::-1], photo()[:, ::-1])
+    ops = [
+        *OPS,
+        {"mixup": {"alpha": 1}},
+        "cutmix",
+        {"random_erasing": {"value": "random"}},
+        "normalize",
+    ]
+    plan = Pipeline([], batch=ops).batch.plan(SIZE, index=np.arange(5))
+    expected = torch_batch.run(plan, pictures)
+    monkeypatch.setattr(torch_stage, "PIECE", pixels)
+    assert torch.equal(torch_batch.run(plan, pictures), expected)
+
+
+def test_no_fill_shows_at_the_rim_of_an_enlarged_picture():
+    """Between the edge and the first pixels' centres, sampling looks beyond the edge."""
+    white = torch.full((1, 3, *SIZE), 255, dtype=torch.uint8)
+    plan = single("letterbox", {"size": [225, 350], "fill": 0}).plan(SIZE)
+    out = torch_batch.run(plan, white)
+    assert (out[..., 25:325] == 255).all()
+    assert (out[..., :25] == 0).all()
+
+
 @pytest.mark.parametrize("name", CPU_ONLY)
 def test_an_op_for_one_picture_at_a_time_is_refused(name):
     plan = single(name, CASES[name].typical).plan(SIZE)
@@ -46,10 +71,15 @@ def test_an_op_for_one_picture_at_a_time_is_refused(name):
         torch_batch.run(plan, batch(noise()))
 
 
-def test_the_batch_is_never_written_to():
-    pictures = batch(noise(), noise())
+@pytest.mark.parametrize(
+    ("name", "parameters"), [case for case in EVERY_CASE if case.values[0] not in CPU_ONLY]
+)
+def test_the_batch_is_never_written_to(name, parameters):
+    pictures = batch(noise(), photo())
     before = pictures.clone()
-    torch_batch.run(Pipeline(OPS).plan(SIZE, index=np.arange(2)), pictures)
+    done = torch_batch.run(single(name, parameters).plan(SIZE, index=np.arange(2)), pictures)
+    assert torch.equal(pictures, before)
+    done.zero_()
     assert torch.equal(pictures, before)
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from augpipe import AugpipeError, Pipeline, build_loader
-from augpipe.errors import RecipeError, StateError, TargetError
+from augpipe.errors import RecipeError, StateError
 from augpipe.testing import assert_resumes_everywhere
 from loader_stream import stream
 
@@ -214,12 +214,12 @@ class Boxes(torch.utils.data.Dataset):
         return np.zeros((8, 8, 3), np.uint8), {"boxes": [[1, 2, 3, 4]], "labels": [0]}
 
 
-def test_boxes_follow_ops_for_pictures_and_refuse_ops_for_batches():
+def test_boxes_follow_ops_for_pictures_and_for_batches():
     flip = {"horizontal_flip": {"p": 1}}
     (batch,) = build_loader(Boxes(), [flip], num_workers=0)
     assert batch.targets[0]["boxes"].tolist() == [[5, 2, 7, 4]]
-    with pytest.raises(TargetError, match=r"horizontal_flip#0 moves pixels, and on whole batches"):
-        list(build_loader(Boxes(), Pipeline([], batch=[flip]), num_workers=0))
+    (batch,) = build_loader(Boxes(), Pipeline([], batch=[flip]), num_workers=0)
+    assert batch.targets[0]["boxes"].tolist() == [[5, 2, 7, 4]]
     erased = Pipeline([], batch=[{"random_erasing": {"p": 1}}])
     assert len(list(build_loader(Boxes(), erased, num_workers=0))) == 1
 

@@ -8,6 +8,7 @@ from scipy import stats
 
 from augpipe import Pipeline
 from augpipe.errors import DataError, RecipeError, TargetError
+from augpipe.plan import Mix
 from executors import distance
 from pictures import COLORS, noise, photo, plain, shares
 
@@ -340,3 +341,39 @@ def test_mixes_nest():
     assert Pipeline(ops).pictures == 8
     assert len(sample.label.nonzero()[0]) > 2
     assert sample.label.sum() == pytest.approx(1, abs=1e-6)
+
+
+# On whole batches.
+
+
+def shared(name: str, mode: str, index: list[int]) -> tuple[np.ndarray, Mix]:
+    """What each row drew, and the step."""
+    plan = Pipeline(batch=[{name: {"mode": mode}}]).batch.plan(SIZE, index=index)
+    return dict(plan.record)[f"{name}#0"]["lam"], plan.steps[0]
+
+
+@pytest.mark.parametrize("name", ["mixup", "cutmix"])
+def test_in_each_mode_the_draws_are_those_of_one_key(name):
+    index = [7, 3, 9, 4, 8]
+    for mode, whose in {
+        "elem": [0, 1, 2, 3, 4],
+        "pair": [0, 1, 2, 1, 0],
+        "batch": [0, 0, 0, 0, 0],
+    }.items():
+        drawn, mix = shared(name, mode, index)
+        assert drawn.tolist() == [shared(name, mode, [key])[0][0] for key in index]
+        what = "lam" if name == "mixup" else "rectangle"
+        alone = [shared(name, "elem", [index[row]])[1].params[what][0].tolist() for row in whose]
+        assert mix.params[what].tolist() == alone
+
+
+@pytest.mark.parametrize("name", ["mixup", "cutmix"])
+@pytest.mark.parametrize("rows", [1, 2, 5, 6])
+def test_every_row_is_the_partner_of_one_and_never_needed_by_itself(name, rows):
+    for mode in ("elem", "pair", "batch"):
+        _, mix = shared(name, mode, list(range(rows)))
+        partner = mix.params["partner"]
+        assert sorted(partner) == list(range(rows))
+        assert mix.needed.tolist() == [[True, other != row] for row, other in enumerate(partner)]
+        if mode == "pair":
+            assert (partner[partner] == np.arange(rows)).all()

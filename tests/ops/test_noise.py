@@ -42,7 +42,8 @@ def field(seed: tuple[int, int], size: tuple[int, int] = SIZE) -> np.ndarray:
 def test_both_fields_are_the_same_to_the_bit(seed):
     ours = field(seed)
     batch = torch.zeros(2, 3, *SIZE, dtype=torch.uint8)
-    theirs = torch_noise.field(batch, np.array([(7, 7), seed]))[1].permute(1, 2, 0)
+    words = torch.from_numpy(torch_noise.words_of(np.array([(7, 7), seed])))
+    theirs = torch_noise.field(batch, words)[1].permute(1, 2, 0)
     assert np.array_equal(ours, theirs.numpy())
     flat = ours.view(np.uint32).ravel()
     for place in (0, 1, 2, 3, 241, len(flat) - 1):

@@ -16,7 +16,8 @@ from augpipe.plan import IDENTITY_RECOLOR, Floats
 _STRIP = 65536
 
 _LEVELS = np.arange(256, dtype=np.uint8)
-_DIAGONAL, _LAST = np.eye(3, 4), np.tile([0.0, 0, 0, 1], (3, 1))
+_UNCHANGED = _LEVELS.tobytes()
+_IDENTITY = IDENTITY_RECOLOR.tolist()
 
 
 @lru_cache(maxsize=8)
@@ -30,18 +31,24 @@ def _hsv_limits(rows: int, columns: int) -> NDArray[np.float32]:
 
 def recolor(image: Image, matrix: Floats) -> Image:
     """Apply a (3, 7) colour map; see `plan.Recolor`."""
-    if (matrix == IDENTITY_RECOLOR).all():
+    rows = matrix.tolist()  # of so few numbers, Python takes less time to look at each than NumPy
+    if rows == _IDENTITY:
         return image
-    affine = np.empty((3, 4))
-    affine[:, :3] = matrix[:, :3]
-    affine[:, 3] = 255 * matrix[:, 6]
-    if matrix[:, 3:6].any():
-        affine[:, 3] += matrix[:, 3:6] @ cv2.mean(image)[:3]
-    gain, offset = affine[0, 0], affine[0, 3]
-    if image.dtype == np.uint8 and (affine == gain * _DIAGONAL + offset * _LAST).all():
-        levels = gain * _LEVELS + offset
-        return _translated(image, levels.round().clip(0, 255).astype(np.uint8))
-    return np.asarray(cv2.transform(image, affine))
+    offset = 255 * matrix[:, 6]
+    if any(any(row[3:6]) for row in rows):
+        offset += matrix[:, 3:6] @ cv2.mean(image)[:3]
+    affine = [[*row[:3], last] for row, last in zip(rows, offset.tolist(), strict=True)]
+    gain, last = affine[0][0], affine[0][3]
+    even = [[gain, 0, 0, last], [0, gain, 0, last], [0, 0, gain, last]]
+    if image.dtype == np.uint8 and affine == even:
+        return _translated(image, _line(gain, last))
+    return np.asarray(cv2.transform(image, np.array(affine)))
+
+
+@lru_cache(maxsize=8)
+def _line(gain: float, offset: float) -> NDArray[np.uint8]:
+    """(256,): `gain * level + offset` of each level; inverted are many pictures in a row."""
+    return np.asarray((gain * _LEVELS + offset).round().clip(0, 255), np.uint8)
 
 
 def look_up(image: Image, table: NDArray[np.uint8]) -> Image:
@@ -49,8 +56,9 @@ def look_up(image: Image, table: NDArray[np.uint8]) -> Image:
 
     StringZilla's vector instructions take a fourth to a tenth of the time of `cv2.LUT`.
     """
-    if (table == table[0]).all():
-        return image if (table[0] == _LEVELS).all() else _translated(image, table[0])
+    red, green, blue = (own.tobytes() for own in table)
+    if red == green == blue:
+        return image if red == _UNCHANGED else _translated(image, table[0])
     planes = zip(cv2.split(image), table, strict=True)
     return np.asarray(cv2.merge([_translated(np.asarray(plane), own) for plane, own in planes]))
 

@@ -12,7 +12,7 @@ from typing import cast
 import numpy as np
 
 from augpipe.boxes import AS_INSIDE
-from augpipe.data.sample import Picture, Sample
+from augpipe.data.sample import Decoded, Picture, Sample
 from augpipe.errors import AugpipeError, PlanError, suggest, within
 from augpipe.execute import (
     cv2_color,
@@ -27,11 +27,12 @@ from augpipe.execute import (
     cv2_weather,
 )
 from augpipe.execute.cut import cut_to_region
+from augpipe.execute.cv2_exact import exact_rows
 from augpipe.execute.cv2_mix import Part
 from augpipe.execute.cv2_types import Image, Kernels, Values, fitting
 from augpipe.execute.cv2_warp import sample
 from augpipe.execute.targets import Moving
-from augpipe.execute.warp import Rectangle
+from augpipe.execute.warp import Rectangle, Size
 from augpipe.plan import Branch, Floats, Kernel, Lookup, Mix, Plan, Recolor, Step, Warp
 from augpipe.rows import own_steps
 
@@ -48,7 +49,7 @@ KERNELS: Kernels = {
     "barrier": lambda image, _: image,
 }
 
-_UPRIGHT = np.eye(3).tolist()
+_UPRIGHT = np.eye(3).tobytes()
 
 
 def run(plan: Plan, row: int, pictures: Sequence[Picture | None]) -> Sample:
@@ -85,11 +86,21 @@ def _carry_out(
         return _through(rest, row, part, window)
     own = cast(Picture, pictures[0])
     size = int(plan.size[row, 0]), int(plan.size[row, 1])
+    moving = Moving.start(own.targets, size)
+    exact = None if window else exact_rows(plan)[row]
+    if exact and _is_whole(own.decoded, size):
+        moving = moving.through(plan.steps[0], row) if moving.present else moving
+        return _through(plan.steps[1:], row, Part(exact.take(own.decoded.image), moving))
     image, decoder = cut_to_region(own.decoded, plan, row)
-    stored = None if decoder.tolist() == _UPRIGHT else decoder
+    stored = None if decoder.tobytes() == _UPRIGHT else decoder
     if stored is not None and not (plan.steps and isinstance(plan.steps[0], Warp)):
         image, stored = sample(image, stored, size), None
-    return _through(plan.steps, row, Part(image, Moving.start(own.targets, size)), window, stored)
+    return _through(plan.steps, row, Part(image, moving), window, stored)
+
+
+def _is_whole(decoded: Decoded, size: Size) -> bool:
+    """Whether it is the whole upright picture."""
+    return decoded.image.shape[:2] == size and decoded.matrix.tobytes() == _UPRIGHT
 
 
 def _render(

@@ -51,6 +51,7 @@ def _mixup(step: Mix, row: int, values: Values, asked: Asked) -> Part:
     lam = float(values["lam"])
     image = cv2.addWeighted(own.image, lam, other.image, 1 - lam, 0)
     settled = [own.moving.settled(), other.moving.settled()]
+    target_mix.refuse_class_maps(settled)
     return Part(np.asarray(image), target_mix.join(settled, (lam, 1 - lam)))
 
 

@@ -28,7 +28,7 @@ def sample(
     """Warp one (H, W, C) or (H, W) picture to size `out`; may return a view."""
     crop = warp.as_crop(matrix, out, image.shape[:2])
     if crop and crop.size == out:
-        return _cut(image, crop)
+        return cut(image, crop)
     outside = border if border and warp.leaves(matrix, out, image.shape[:2]) else None
     if outside and outside.mode == "constant":
         inset = warp.as_inset(matrix, out, image.shape[:2])
@@ -39,11 +39,11 @@ def sample(
     image, matrix = _shrink(image, matrix, out)
     crop = warp.as_crop(matrix, out, image.shape[:2])
     if crop and _stays_within(crop, out, image.shape[:2]):
-        return np.asarray(cv2.resize(_cut(image, crop), out[::-1], interpolation=cv2.INTER_LINEAR))
+        return np.asarray(cv2.resize(cut(image, crop), out[::-1], interpolation=cv2.INTER_LINEAR))
     return _interpolate(image, matrix, out, interpolation or "bilinear", outside)
 
 
-def _cut(image: Image, crop: warp.Crop) -> Image:
+def cut(image: Image, crop: warp.Crop) -> Image:
     """`crop.take`; NumPy is slow to copy what is mirrored or transposed, OpenCV is not."""
     part = image[crop.top : crop.bottom, crop.left : crop.right]
     part = cv2.transpose(part) if crop.transpose else part
@@ -63,12 +63,12 @@ def _fill_around(
     """Sample where the picture lies, fill the rest."""
     top, left, bottom, right = inset
     if top >= bottom or left >= right:
-        return _framed(image[:1, :1], (out[0], 0, out[1], 0), border)[: out[0], : out[1]]
+        return framed(image[:1, :1], (out[0], 0, out[1], 0), border)[: out[0], : out[1]]
     inner = sample(image, inset.shift(matrix), inset.size, interpolation)
-    return _framed(inner, (top, out[0] - bottom, left, out[1] - right), border)
+    return framed(inner, (top, out[0] - bottom, left, out[1] - right), border)
 
 
-def _framed(inner: Image, beside: tuple[int, int, int, int], border: Border) -> Image:
+def framed(inner: Image, beside: tuple[int, int, int, int], border: Border) -> Image:
     """Wider by `beside`: above, below, left, right."""
     framed = cv2.copyMakeBorder(inner, *beside, cv2.BORDER_CONSTANT, value=border.fill)
     return np.asarray(framed)

@@ -37,11 +37,23 @@ def hashed(place: Words, first: Words, second: Words) -> Words:
 
 def _mix(words: Words) -> None:
     """Permute the 32-bit words in place: Wellons' lowbias32 ("Prospecting for hash functions")."""
+    if isinstance(words, np.ndarray):
+        _mix_unsigned(words.view(np.uint32))
+        return
     words ^= words >> 16 & 0xFFFF
     words *= 0x7FEB352D
     words ^= words >> 15 & 0x1FFFF
     words *= 0x846CA68B - 2**32
     words ^= words >> 16 & 0xFFFF
+
+
+def _mix_unsigned(words: NDArray[np.uint32]) -> None:
+    """The same: a third faster, as no sign has to be masked. torch shifts no unsigned words."""
+    words ^= words >> 16
+    words *= np.uint32(0x7FEB352D)
+    words ^= words >> 15
+    words *= np.uint32(0x846CA68B)
+    words ^= words >> 16
 
 
 def seed_words(seed: NDArray[Any]) -> NDArray[np.int32]:

@@ -17,6 +17,21 @@ from augpipe.plan import Floats
 
 Mask = NDArray[np.bool_]
 
+NO_AVERAGE = (
+    "averages pictures, and a mask of classes has no average; leave the op out, or take cutmix, "
+    "which keeps each pixel of one class"
+)
+
+
+def refuse_class_maps(parts: Sequence[Moving]) -> None:
+    """Where two pictures show through each other, no pixel is of one class.
+
+    Raises:
+        TargetError: there are masks of classes, whose numbers have no average.
+    """
+    if any(part.targets.masks is not None and part.targets.masks.ndim == 2 for part in parts):
+        raise TargetError(NO_AVERAGE)
+
 
 def join(parts: Sequence[Moving], weights: Sequence[float]) -> Moving:
     """The objects of all pictures, and the mean of their labels.

@@ -2,82 +2,84 @@
 
 The same plan, the same decisions (`execute.warp`) and the same rounding after every step as
 `cv2_image`; pixels differ by the tolerances in `tests/cases.py`. All parameters are computed on
-the host in float64, so the device is never waited for.
+the host in float64 and reach the device together, which is never waited for.
+
+On a CPU, memory is what takes time. So the batch goes through in pieces, each through all steps
+while the processor's cache holds it, and each row through what it drew alone. Elsewhere all rows go
+the same way at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from augpipe.errors import PlanError, suggest, within
-from augpipe.execute import (
-    torch_clahe,
-    torch_color,
-    torch_displace,
-    torch_domain,
-    torch_erase,
-    torch_filter,
-    torch_generator,
-    torch_histogram,
-    torch_mix,
-    torch_noise,
-    torch_weather,
-)
-from augpipe.execute.torch_types import Kernels, like, upload
-from augpipe.execute.torch_warp import run_warp
-from augpipe.plan import Branch, Kernel, Lookup, Mix, Plan, Recolor, Step, Warp
-from augpipe.rows import take_rows
+from augpipe.errors import PlanError
+from augpipe.execute.torch_carry import carry_out
+from augpipe.execute.torch_compile import run_compiled
+from augpipe.execute.torch_lower import KERNELS, lower
+from augpipe.execute.torch_output import Empty, Gathered, Output, format_of
+from augpipe.execute.torch_stage import Part, needs_whole, pick, pieces, upload
+from augpipe.plan import Plan
 
-KERNELS: Kernels = {
-    **torch_clahe.KERNELS,
-    **torch_color.KERNELS,
-    **torch_displace.KERNELS,
-    **torch_domain.KERNELS,
-    **torch_erase.KERNELS,
-    **torch_filter.KERNELS,
-    **torch_generator.KERNELS,
-    **torch_histogram.KERNELS,
-    **torch_noise.KERNELS,
-    **torch_weather.KERNELS,
-    "barrier": lambda pixels, _: pixels,
-}
-
-
-# Makes a float32 tensor of a shape and any content.
-Empty = Callable[[torch.Size], Tensor]
+__all__ = ["KERNELS", "run"]
 
 
 @torch.no_grad()
-def run(plan: Plan, images: Tensor, *, empty: Empty | None = None) -> Tensor:
+def run(
+    plan: Plan,
+    images: Tensor,
+    *,
+    dtype: torch.dtype | None = None,
+    memory_format: torch.memory_format | None = None,
+    empty: Empty | None = None,
+    compiled: bool = False,
+) -> Tensor:
     """Augment a batch.
 
     Args:
         plan: a plan of B rows, all of the batch's height and width.
         images: (B, 3, H, W), uint8, or float32 if already normalised.
-        empty: where normalised pixels are to be put, on the device of the batch. On a CPU it takes
+        dtype: uint8, float16, bfloat16 or float32. None: uint8, or float32 after `normalize`.
+            What was not normalised keeps its levels, 0 to 255, in any type.
+        memory_format: torch.channels_last or torch.contiguous_format. None: that of the images.
+        empty: where float32 pixels are to be put, on the device of the batch. On a CPU it takes
             longer to find new memory for them than to normalise.
+        compiled: whether torch compiles it, once for each pipeline and size; see `torch_compile`.
 
     Returns:
-        (B, 3, H', W') on the same device; uint8 in gives uint8 out unless `normalize` takes part.
+        (B, 3, H', W') on the same device, in memory of its own.
 
     Raises:
-        PlanError: another number of rows or another size than planned, or sizes that differ.
+        PlanError: another number of rows or another size than planned, sizes that differ, or an
+            output of whole levels from normalised pictures.
     """
-    _check(plan, images)
-    for step in plan.steps:
-        with within(" + ".join(step.ops)):
-            if empty and isinstance(step, Kernel) and step.name == "normalize":
-                images = torch_color.normalize(images, step.params, empty(images.shape))
-            else:
-                images = _apply(step, images)
+    check(plan, images)
+    fixed = compiled or images.device.type != "cpu"
+    parts = lower(plan, floating=images.is_floating_point(), fixed=fixed)
+    output = Output(dtype, memory_format or format_of(images), empty)
+    if compiled:
+        return run_compiled(parts, images, output)
+    loaded = upload(parts, len(plan), images.device)
+    groups = [parts] if fixed else _groups(parts)
+    for number, group in enumerate(groups, 1):
+        gathered = Gathered(len(plan), output if number == len(groups) else Output())
+        for rows in _pieces(group, images):
+            piece = pick(images, rows).contiguous()
+            gathered.put(rows, carry_out(group, piece, loaded, rows))
+        images = gathered.done
     return images
 
 
-def _check(plan: Plan, images: Tensor) -> None:
+def check(plan: Plan, images: Tensor) -> None:
+    """Refuse a batch that the plan was not made for.
+
+    Raises:
+        PlanError: see `run`.
+    """
     given, planned = tuple(images.shape), (len(plan), 3, *plan.size[0].tolist())
     if given != planned or np.ptp(plan.size, axis=0).any():
         raise PlanError(f"the plan is for pictures of shape {planned}, the batch has {given}")
@@ -85,31 +87,18 @@ def _check(plan: Plan, images: Tensor) -> None:
         raise PlanError(f"pictures must be uint8 or float32, not {images.dtype}")
 
 
-def _branch(branch: Branch, pixels: Tensor) -> Tensor:
-    """The weighted sum of the ways that each row takes; a way is gone by its rows together."""
-    total = torch.zeros_like(pixels, dtype=torch.float32)
-    for weight, way in zip(branch.weights.T, branch.ways, strict=True):
-        rows = np.flatnonzero(weight)
-        where = torch.from_numpy(rows).to(pixels.device, non_blocking=True)
-        part = pixels[where]
-        for step in way if len(rows) else ():
-            part = _apply(take_rows(step, rows), part)
-        total[where] += upload(weight[rows], total)[:, None, None, None] * part
-    return like(pixels, total)
+def _groups(parts: list[Part]) -> list[list[Part]]:
+    """Parts between those that need the whole batch; these are groups of their own."""
+    groups: list[list[Part]] = [[]]
+    for part in parts:
+        if needs_whole([part]):
+            groups += [[part], []]
+        else:
+            groups[-1].append(part)
+    return [group for group in groups if group] or [[]]
 
 
-def _apply(step: Step, pixels: Tensor) -> Tensor:
-    """The step's result; uint8 stays uint8 after every step but `normalize`."""
-    if isinstance(step, Branch):
-        return _branch(step, pixels)
-    if isinstance(step, Mix):
-        return torch_mix.run(step, pixels)
-    if isinstance(step, Warp):
-        return like(pixels, run_warp(step, pixels))
-    if isinstance(step, Recolor):
-        return like(pixels, torch_color.recolor(step, pixels))
-    if isinstance(step, Lookup):
-        return torch_color.look_up(step, pixels)
-    if step.name not in KERNELS:
-        raise PlanError(f"torch has no kernel {step.name!r}; {suggest(step.name, KERNELS)}")
-    return KERNELS[step.name](pixels, step.params)
+def _pieces(group: list[Part], images: Tensor) -> Iterator[range]:
+    """The rows that go through the parts together."""
+    together = images.device.type != "cpu" or needs_whole(group)
+    return iter([range(len(images))]) if together else pieces(images)

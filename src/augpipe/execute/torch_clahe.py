@@ -7,22 +7,33 @@ import torch
 from torch import Tensor
 
 from augpipe.execute.torch_histogram import histograms
-from augpipe.execute.torch_types import Kernels, Values, upload
+from augpipe.execute.torch_stage import Stage, acting
+from augpipe.execute.torch_types import Given, Kernels, Tensors, Values
 
 
-def _clahe(pixels: Tensor, values: Values) -> Tensor:
-    """Equalize the luma; what it gains is added to all channels."""
+def _clahe(values: Values, given: Given) -> Stage:
     rows, columns = values["tiles"][0].tolist()
-    luma = _luma(pixels)
-    parts = _tiles(luma, rows, columns)
+    side = -(-given.size[0] // rows), -(-given.size[1] // columns)
     # At the least one pixel of each level; as in OpenCV, and decided on the host in float64.
-    most = np.maximum((values["clip_limit"] * parts[0, 0].numel() / 256).astype(np.int64), 1)
-    tables = _tables(parts, upload(most, pixels).long()[:, None, None])
-    side = -(-luma.shape[1] // rows), -(-luma.shape[2] // columns)
-    lifted = _interpolate(tables, luma, (rows, columns), side)
+    most = np.maximum((values["clip_limit"] * (side[0] * side[1]) / 256).astype(np.int64), 1)
+    changes = values["clip_limit"] > 0
+    return Stage(
+        _equalize_tiles,
+        {"most": most, "changes": changes},
+        options=((rows, columns), side),
+        kinds=acting(changes),
+    )
+
+
+def _equalize_tiles(
+    pixels: Tensor, tensors: Tensors, grid: tuple[int, int], side: tuple[int, int]
+) -> Tensor:
+    """Equalize the luma; what it gains is added to all channels."""
+    luma = _luma(pixels)
+    tables = _tables(_tiles(luma, *grid), tensors["most"][:, None, None])
+    lifted = _interpolate(tables, luma, grid, side)
     done = (pixels + (lifted - luma)[:, None]).clamp_(0, 255).to(torch.uint8)
-    changes = upload(values["clip_limit"], pixels)[:, None, None, None] > 0
-    return torch.where(changes, done, pixels)
+    return torch.where(tensors["changes"][:, None, None, None], done, pixels)
 
 
 def _luma(pixels: Tensor) -> Tensor:

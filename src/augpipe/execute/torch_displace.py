@@ -2,46 +2,55 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (its name everywhere)
 
-from augpipe.execute.lattice import (
-    amplitude_of,
-    centres,
-    grid_places,
-    spacing_of,
-)
-from augpipe.execute.torch_lattice import smooth_field
-from augpipe.execute.torch_types import Kernels, Values, like, upload
+from augpipe.execute.lattice import amplitude_of, centres, grid_places, spacing_of
+from augpipe.execute.torch_lattice import Extent, lattice_of, smooth_field
+from augpipe.execute.torch_stage import Stage
+from augpipe.execute.torch_types import Given, Kernels, Tensors, Values, floats, like, spread
 from augpipe.execute.warp import NEAREST_NUDGE
 
 
-def _elastic(pixels: Tensor, values: Values) -> Tensor:
-    size = pixels.shape[2], pixels.shape[3]
-    field = smooth_field(values["seed"], spacing_of(values["sigma"]), size, pixels)
-    field = field * upload(amplitude_of(values["deviation"]), pixels)[:, :, None, None]
-    x = field[:, 0] + upload(centres(size[1]), pixels)
-    y = field[:, 1] + upload(centres(size[0]), pixels)[:, None]
-    fill = upload(values["fill"], pixels)[:, :, None, None]
-    grid = torch.stack([x, y], dim=-1)
-    return like(pixels, _sample(pixels - fill, grid, values, "zeros") + fill)
+def _elastic(values: Values, given: Given) -> Stage:
+    height, width = given.size
+    arrays, extent = lattice_of(values["seed"], spacing_of(values["sigma"]), given.size)
+    own = floats(amplitude=amplitude_of(values["deviation"]), fill=values["fill"])
+    return Stage(
+        _shift,
+        {**arrays, **own},
+        floats(x=centres(width), y=centres(height)),
+        options=(extent, bool(values["nearest"][0])),
+    )
 
 
-def _grid_distortion(pixels: Tensor, values: Values) -> Tensor:
-    height, width = pixels.shape[2:]
-    x = upload(grid_places(values["steps_x"], width), pixels)[:, None].expand(-1, height, -1)
-    y = upload(grid_places(values["steps_y"], height), pixels)[:, :, None].expand(-1, -1, width)
-    return like(pixels, _sample(pixels.float(), torch.stack([x, y], dim=-1), values, "border"))
+def _shift(pixels: Tensor, tensors: Tensors, extent: Extent, nearest: bool) -> Tensor:
+    field = smooth_field(tensors, extent) * spread(tensors["amplitude"], 2)
+    x = field[:, 0] + tensors["x"]
+    y = field[:, 1] + tensors["y"][:, None]
+    fill = spread(tensors["fill"], 2)
+    return like(pixels, _sample(pixels - fill, x, y, nearest, "zeros") + fill)
 
 
-def _sample(pixels: Tensor, grid: Tensor, values: Values, padding: str) -> Tensor:
-    nearest = bool(values["nearest"][0])
-    extent = upload(np.array([pixels.shape[3], pixels.shape[2]]), pixels)
+def _grid_distortion(values: Values, given: Given) -> Stage:
+    height, width = given.size
+    x, y = grid_places(values["steps_x"], width), grid_places(values["steps_y"], height)
+    return Stage(_regrid, floats(x=x, y=y), options=(bool(values["nearest"][0]),))
+
+
+def _regrid(pixels: Tensor, tensors: Tensors, nearest: bool) -> Tensor:
+    shape = (len(pixels), *pixels.shape[2:])
+    x, y = tensors["x"][:, None].expand(shape), tensors["y"][:, :, None].expand(shape)
+    return like(pixels, _sample(pixels.float(), x, y, nearest, "border"))
+
+
+def _sample(pixels: Tensor, x: Tensor, y: Tensor, nearest: bool, padding: str) -> Tensor:
+    nudge = NEAREST_NUDGE if nearest else 0
+    places = zip((x, y), (pixels.shape[3], pixels.shape[2]), strict=True)
     return F.grid_sample(
         pixels,
-        2 * (grid + (NEAREST_NUDGE if nearest else 0)) / extent - 1,
+        torch.stack([2 * (place + nudge) / extent - 1 for place, extent in places], dim=-1),
         mode="nearest" if nearest else "bilinear",
         padding_mode=padding,
         align_corners=False,

@@ -10,13 +10,31 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 
-from augpipe.execute.torch_types import Kernels, Values, like, upload
+from augpipe.execute.torch_stage import Kind, Stage, acting
+from augpipe.execute.torch_types import Given, Kernels, Tensors, Values, floats, like, spread
+
+# A table of more taps than this is not unrolled for a compiler.
+_FEW_TAPS = 25
 
 
-def _gaussian_blur(pixels: Tensor, values: Values) -> Tensor:
-    """Two passes of weighted shifts; a convolution would let rows depend on the batch's size."""
-    taps = upload(values["taps"], pixels)[..., None, None, None]
+def _gaussian_blur(values: Values, _: Given) -> Stage:
+    taps = values["taps"]
     radius = taps.shape[1] // 2
+    distance = abs(np.arange(-radius, radius + 1))
+    reach = np.where(taps != 0, distance, 0).max(axis=1)
+    kinds: list[Kind] = [own or None for own in reach.tolist()]
+    return Stage(_blur, floats(taps=taps), options=(radius,), kinds=kinds, alike=_blur_alike)
+
+
+def _blur_alike(pixels: Tensor, tensors: Tensors, radius: int, widest: int) -> Tensor:
+    """No row's taps reach farther than that radius: the others would add zeros."""
+    taps = tensors["taps"].narrow(1, widest - radius, 2 * radius + 1)
+    return _blur(pixels, {"taps": taps}, radius)
+
+
+def _blur(pixels: Tensor, tensors: Tensors, radius: int) -> Tensor:
+    """Two passes of weighted shifts; a convolution would let rows depend on the batch's size."""
+    taps = spread(tensors["taps"], 3)
     blurred = pixels.float()
     for axis in (2, 3):
         wide = _reflect(blurred, radius, axis)
@@ -35,28 +53,41 @@ def _reflect(pixels: Tensor, radius: int, axis: int) -> Tensor:
     return pixels.index_select(axis, torch.minimum(at, period - at).clamp(max=extent - 1))
 
 
-def _convolve(pixels: Tensor, values: Values) -> Tensor:
+def _convolve(values: Values, given: Given) -> Stage:
+    taps = values["taps"]
+    few = taps[0].size <= _FEW_TAPS
+    every = np.ones_like(taps[0]) if few and given.fixed else taps.any(axis=0)
+    places = tuple(map(tuple, np.argwhere(every).tolist()))
+    still = np.zeros_like(taps[0])
+    still[taps.shape[1] // 2, taps.shape[2] // 2] = 1
+    return Stage(
+        _sum_shifted,
+        floats(taps=taps),
+        options=(places,),
+        kinds=acting(np.any(taps != still, axis=(1, 2))),
+        fixed=few,
+    )
+
+
+def _sum_shifted(pixels: Tensor, tensors: Tensors, places: tuple[tuple[int, int], ...]) -> Tensor:
     """Weighted shifts, as above; places where no row has weight are left out."""
-    taps = upload(values["taps"], pixels)[..., None, None, None]
+    taps = spread(tensors["taps"], 3)
     height, width = pixels.shape[2:]
     radius = taps.shape[1] // 2
     wide = _reflect(_reflect(pixels.float(), radius, 2), radius, 3)
     filtered = torch.zeros_like(pixels, dtype=torch.float32)
-    for y, x in np.argwhere(values["taps"].any(axis=0)).tolist():
+    for y, x in places:
         filtered.addcmul_(taps[:, y, x], wide[:, :, y : y + height, x : x + width])
     return like(pixels, filtered)
 
 
-def _median_blur(pixels: Tensor, values: Values) -> Tensor:
-    sides = values["kernel_px"].astype(np.int64)
-    blurred = pixels.clone()
-    for side in np.unique(sides[sides > 1]).tolist():
-        rows = torch.from_numpy(np.flatnonzero(sides == side)).to(pixels.device)
-        blurred[rows] = _median(pixels[rows], side)
-    return blurred
+def _median_blur(values: Values, _: Given) -> Stage:
+    sides = values["kernel_px"].astype(np.int64).tolist()
+    kinds: list[Kind] = [side if side > 1 else None for side in sides]
+    return Stage(None, kinds=kinds, alike=_median, fixed=False)
 
 
-def _median(pixels: Tensor, side: int) -> Tensor:
+def _median(pixels: Tensor, _: Tensors, side: int) -> Tensor:
     """Bit by bit: the largest level below which lie fewer than half of the window's pixels."""
     height, width = pixels.shape[2:]
     # Not all modes of padding take uint8; 16-bit floats hold its levels exactly.
@@ -72,20 +103,27 @@ def _median(pixels: Tensor, side: int) -> Tensor:
     return median
 
 
-def _downscale(pixels: Tensor, values: Values) -> Tensor:
+def _downscale(values: Values, given: Given) -> Stage:
+    arrays: dict[str, NDArray[Any]] = {}
+    for axis, extent in enumerate(given.size):
+        places, weights = _block_means(extent, values["small"][:, axis], values["smooth"])
+        arrays |= {f"places{axis}": places.swapaxes(0, 1), f"weights{axis}": weights.swapaxes(0, 1)}
+    small = (values["small"] != given.size).any(axis=1)
+    return Stage(_mean_blocks, {**arrays, "small": small}, kinds=acting(small))
+
+
+def _mean_blocks(pixels: Tensor, tensors: Tensors) -> Tensor:
     """Means of blocks as differences of sums; whole numbers add up exactly in any order."""
     sums = pad(pixels.long().cumsum(2).cumsum(3), (1, 0, 1, 0)).double()
-    for axis, small in zip((2, 3), values["small"].T, strict=True):
-        places, weights = _block_means(pixels.shape[axis], small, values["smooth"])
+    for axis in (2, 3):
+        shape = (len(pixels), 1, -1, 1) if axis == 2 else (len(pixels), 1, 1, -1)
         total = torch.zeros_like(sums).narrow(axis, 0, pixels.shape[axis])
-        for place, weight in zip(places, weights, strict=True):
-            shape = (len(pixels), 1, -1, 1) if axis == 2 else (len(pixels), 1, 1, -1)
-            at = torch.from_numpy(place).to(pixels.device, non_blocking=True).view(shape)
-            share = torch.from_numpy(weight).to(pixels.device, non_blocking=True).view(shape)
-            total = total + share * sums.gather(axis, at.expand_as(total))
+        places, weights = (tensors[f"{name}{axis - 2}"] for name in ("places", "weights"))
+        for place, weight in zip(places.unbind(dim=1), weights.unbind(dim=1), strict=True):
+            at = place.reshape(shape).expand_as(total)
+            total = total + weight.reshape(shape) * sums.gather(axis, at)
         sums = total
-    small = torch.from_numpy((values["small"] != pixels.shape[2:]).any(axis=1)).to(pixels.device)
-    return torch.where(small[:, None, None, None], like(pixels, sums), pixels)
+    return torch.where(spread(tensors["small"], 3), like(pixels, sums), pixels)
 
 
 def _block_means(

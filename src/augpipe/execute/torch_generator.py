@@ -18,23 +18,35 @@ import torch
 from torch import Tensor, nn
 
 from augpipe.errors import PlanError
-from augpipe.execute.torch_types import Kernels, Values, like, upload
+from augpipe.execute.torch_stage import Kind, Stage, acting
+from augpipe.execute.torch_types import Given, Kernels, Tensors, Values, floats, like, spread
 
 # Memory on a device is dear: the models of so many different generators stay there.
 _MODELS = 4
 
+# Model, whether it is to be imported, weights, keyword arguments as JSON.
+Spec = tuple[str, bool, str, str]
 
-def _generate(pixels: Tensor, values: Values) -> Tensor:
-    hit = values["blend_ratio"] != 0
-    if not hit.any():
-        return pixels
-    spec = (values[name][0].item() for name in ("model", "importable", "weights", "kwargs"))
+
+def _generate(values: Values, _: Given) -> Stage:
+    spec = tuple(values[name][0].item() for name in ("model", "importable", "weights", "kwargs"))
+    return Stage(
+        None,
+        floats(blend_ratio=values["blend_ratio"]),
+        options=(spec, bool(values["signed"][0])),
+        kinds=acting(values["blend_ratio"]),
+        alike=_blended,
+        whole=True,
+        fixed=False,
+    )
+
+
+def _blended(pixels: Tensor, tensors: Tensors, _: Kind, spec: Spec, signed: bool) -> Tensor:
+    """What the model makes of the pictures, and of that as much as is asked for."""
+    before = pixels.float()
     model = _load(*spec, str(pixels.device))
-    rows = torch.from_numpy(hit.nonzero()[0]).to(pixels.device, non_blocking=True)
-    before = pixels[rows].float()
-    after = _run(model, before, signed=bool(values["signed"][0]), name=str(values["model"][0]))
-    ratio = upload(values["blend_ratio"][hit], pixels)[:, None, None, None]
-    return pixels.index_copy(0, rows, like(pixels, torch.lerp(before, after, ratio)))
+    after = _run(model, before, signed=signed, name=spec[0])
+    return like(pixels, torch.lerp(before, after, spread(tensors["blend_ratio"], 3)))
 
 
 def _run(model: nn.Module, levels: Tensor, *, signed: bool, name: str) -> Tensor:

@@ -6,26 +6,45 @@ import torch
 from torch import Tensor
 
 from augpipe.execute.torch_color import take
-from augpipe.execute.torch_types import Kernels, Values, upload
+from augpipe.execute.torch_stage import Run, Stage, acting
+from augpipe.execute.torch_types import Given, Kernels, Tensors, Values
 
 
-def _auto_contrast(pixels: Tensor, values: Values) -> Tensor:
+def _auto_contrast(values: Values, _: Given) -> Stage:
+    return _where_asked(_stretched, values, "stretch")
+
+
+def _equalize(values: Values, _: Given) -> Stage:
+    return _where_asked(_equalized, values, "equalize")
+
+
+def _where_asked(run: Run, values: Values, name: str) -> Stage:
+    """For the rows whose parameter of that name is not zero."""
+    asked = values[name] > 0
+    return Stage(
+        run,
+        {"asked": asked},
+        kinds=acting(asked),
+    )
+
+
+def _stretched(pixels: Tensor, tensors: Tensors) -> Tensor:
     flat = pixels.flatten(2)
     low, high = flat.amin(dim=2, keepdim=True).long(), flat.amax(dim=2, keepdim=True).long()
     levels = _levels(pixels)
     stretched = ((levels - low) * 255).div((high - low).clamp(min=1), rounding_mode="floor")
-    changes = (upload(values["stretch"], pixels)[:, None, None] > 0) & (high > low)
+    changes = tensors["asked"][:, None, None] & (high > low)
     return take(_table(changes, stretched), pixels)
 
 
-def _equalize(pixels: Tensor, values: Values) -> Tensor:
+def _equalized(pixels: Tensor, tensors: Tensors) -> Tensor:
     """Pillow's `ImageOps.equalize`: the brightest level that occurs does not count."""
     counts = histograms(pixels.flatten(2))
     below = counts.cumsum(dim=2) - counts
     # Below the brightest level that occurs lie all pixels but those of that level.
     step = torch.where(counts > 0, below, 0).amax(dim=2, keepdim=True) // 255
     table = (step // 2 + below).div(step.clamp(min=1), rounding_mode="floor")
-    changes = (upload(values["equalize"], pixels)[:, None, None] > 0) & (step > 0)
+    changes = tensors["asked"][:, None, None] & (step > 0)
     return take(_table(changes, table), pixels)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,47 +11,66 @@ from torch import Tensor
 
 from augpipe.execute.field import seed_words
 from augpipe.execute.lattice import centres, coefficients, number, taps
-from augpipe.execute.torch_types import upload
+from augpipe.execute.torch_types import Tensors, floats, spread
 from augpipe.plan import Floats
 
+# First number and count of the coefficients, along y and x; what a field's form depends on.
+Extent = tuple[tuple[int, int], tuple[int, int]]
 
-def smooth_field(
-    seed: NDArray[np.int64],
-    spacing: Floats,
-    size: tuple[int, int],
-    near: Tensor,
-    layers: int = 2,
-) -> Tensor:
-    """(B, layers, H, W): smooth fields for each row, at the centres of pixels.
+
+def lattice_of(
+    seed: NDArray[np.int64], spacing: Floats, size: tuple[int, int]
+) -> tuple[dict[str, NDArray[Any]], Extent]:
+    """What `smooth_field` needs at the centres of pixels: arrays, and the lattice's extent.
 
     Args:
         seed: (B, 2).
         spacing: (B, 2), of the coefficients, along x and y.
         size: height and width.
-        near: a tensor on the device that is to be used.
-        layers: 1 or 2.
     """
     left, across = taps(centres(size[1]), spacing[:, :1])
     top, down = taps(centres(size[0]), spacing[:, 1:])
-    first_row, first_column = int(top.min()), int(left.min())
-    row = torch.arange(first_row, int(top.max()) + 4, dtype=torch.int32, device=near.device)
-    column = torch.arange(first_column, int(left.max()) + 4, dtype=torch.int32, device=near.device)
-    layer = torch.arange(layers, dtype=torch.int32, device=near.device)[:, None, None]
-    words = torch.from_numpy(seed_words(seed)).to(near.device, non_blocking=True)
-    first, second = words.T[..., None, None, None]
-    place = number(row[:, None], column, layer).expand(len(seed), -1, -1, -1).clone()
+    extent = _extent(top), _extent(left)
+    places = {
+        "top": (top - extent[0][0]).astype(np.int32),
+        "left": (left - extent[1][0]).astype(np.int32),
+    }
+    weights = floats(down=np.moveaxis(down, -1, 1), across=np.moveaxis(across, -1, 1))
+    return {"words": seed_words(seed), **places, **weights}, extent
+
+
+def _extent(first: NDArray[np.int64]) -> tuple[int, int]:
+    return int(first.min()), int(first.max()) + 4 - int(first.min())
+
+
+def smooth_field(tensors: Tensors, extent: Extent, layers: int = 2) -> Tensor:
+    """(B, layers, H, W): smooth fields for each row, at the centres of pixels.
+
+    Args:
+        tensors: the arrays of `lattice_of`.
+        extent: that of `lattice_of`.
+        layers: 1 or 2.
+    """
+    words = tensors["words"]
+    row, column = (
+        torch.arange(start, start + count, dtype=torch.int32, device=words.device)
+        for start, count in extent
+    )
+    layer = torch.arange(layers, dtype=torch.int32, device=words.device)[:, None, None]
+    first, second = spread(words, 3).unbind(dim=1)
+    place = number(row[:, None], column, layer).expand(len(words), -1, -1, -1).clone()
     lattice = coefficients(place, first, second)
-    narrow = _interpolate(lattice, top - first_row, down, 2)
-    return _interpolate(narrow, left - first_column, across, 3)
+    narrow = _interpolate(lattice, tensors["top"], tensors["down"], 2)
+    return _interpolate(narrow, tensors["left"], tensors["across"], 3)
 
 
-def _interpolate(lattice: Tensor, first: NDArray[np.int64], weights: Floats, axis: int) -> Tensor:
+def _interpolate(lattice: Tensor, first: Tensor, weights: Tensor, axis: int) -> Tensor:
     """Four coefficients of each place along an axis, summed in order, whatever the batch."""
-    shape = [1, 1, 1, 1]
-    shape[0], shape[axis] = first.shape
-    start = torch.from_numpy(first).to(lattice.device, non_blocking=True).view(shape)
+    shape = [len(first), 1, 1, 1]
+    shape[axis] = first.shape[1]
+    start = first.long().view(shape)
     extent = list(lattice.shape)
     extent[axis] = first.shape[1]
-    weight = upload(np.moveaxis(weights, -1, 0), lattice).view(4, *shape)
+    weight = [part.reshape(shape) for part in weights.unbind(dim=1)]
     parts = (lattice.gather(axis, (start + k).expand(extent)) * weight[k] for k in range(4))
     return sum(parts, start=lattice.new_zeros(()))

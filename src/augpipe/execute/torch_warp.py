@@ -1,6 +1,12 @@
-"""A batch through one warp, with torch: crop, shrink or sample (see `execute.warp`)."""
+"""A batch through one warp, with torch: crop, shrink or sample (see `execute.warp`).
+
+On a CPU each row goes the shortest way: slices where they do, else torch's own sampling, of what
+was shrunk by the row's own factor. Elsewhere, and compiled, all rows go one way (`torch_sample`).
+"""
 
 from __future__ import annotations
+
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -9,67 +15,139 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (its name everywhere)
 
 from augpipe.errors import PlanError
-from augpipe.execute import warp
-from augpipe.execute.torch_types import like, upload
-from augpipe.plan import Border, Floats, Warp
+from augpipe.execute.decide import Decisions, decide
+from augpipe.execute.torch_sample import sample
+from augpipe.execute.torch_stage import Kind, Stage, kinds_of
+from augpipe.execute.torch_types import Given, Tensors, floats, like, spread
+from augpipe.execute.warp import HORIZON, NEAREST_NUDGE, Size
+from augpipe.plan import Border, BorderMode, Warp
 from augpipe.shrink import shrink_factors
 
 _PADDING = {"constant": "zeros", "replicate": "border", "reflect": "reflection"}
 
 
-def run_warp(step: Warp, pixels: Tensor) -> Tensor:
-    """The warped (B, 3, h, w) batch; float32 where it was interpolated."""
-    out = int(step.size[0, 0]), int(step.size[0, 1])
+class Sight(NamedTuple):
+    """How a row is sampled on the host.
+
+    Attributes:
+        fy, fx: by how much it is shrunk before.
+        flat: whether the warp is affine.
+        inset: whether the picture fills whole pixels of the output, with fill around them.
+        free: whether sampling sees what lies beyond the edges.
+    """
+
+    fy: int
+    fx: int
+    flat: bool
+    inset: bool
+    free: bool
+
+
+def warp(step: Warp, given: Given) -> tuple[Stage, ...]:
+    """One warp of a batch: a stage, or one that shrinks and one that samples.
+
+    Raises:
+        PlanError: the pictures come out in different sizes.
+    """
     if np.ptp(step.size, axis=0).any():
         raise PlanError(
             "pictures of one batch must come out in one size; resize to [height, width]"
         )
-    source = pixels.shape[2], pixels.shape[3]
-    crops = [warp.as_crop(matrix, out, source) for matrix in step.matrix]
-    exact = [crop for crop in crops if crop and crop.size == out]
-    if len(exact) == len(crops):
-        return torch.stack([_take(image, crop) for image, crop in zip(pixels, exact, strict=True)])
-    insets = _insets(step, out, source)
-    leaves = [warp.leaves(matrix, out, source) for matrix in step.matrix]
-    free = np.array([away and not inset for away, inset in zip(leaves, insets, strict=True)])
-    if step.interpolation == "nearest":
-        sampled = _sample(step, pixels, step.matrix, free, "nearest")
-    else:
-        sampled = _sample_shrunk(step, pixels, free)
-    return _fill_around(step, sampled, insets)
+    out = int(step.size[0, 0]), int(step.size[0, 1])
+    nearest, border = step.interpolation == "nearest", step.border or Border("replicate")
+    made = decide(step.matrix, out, given.size)
+    bilinear = step.interpolation == "bilinear"
+    factor = shrink_factors(step.matrix, step.size) if not nearest else np.ones_like(step.size)
+    options = (out, nearest, border.mode)
+    arrays = _arrays(step, made, factor, given.size, border)
+    if not given.fixed:
+        kinds = _kinds(step, made, factor, given.size)
+        return (Stage(None, arrays, options=options, kinds=kinds, alike=_alike),)
+    sampling = Stage(sample, arrays, options=options)
+    return (_shrink_in_place(factor), sampling) if bilinear else (sampling,)
 
 
-def _insets(step: Warp, out: warp.Size, source: warp.Size) -> list[warp.Rectangle | None]:
-    """For each row, what the picture fills of the output; None where sampling does the border."""
-    if not step.border or step.border.mode != "constant":
-        return [None] * len(step.matrix)
-    return [warp.as_inset(matrix, out, source) for matrix in step.matrix]
+def _arrays(
+    step: Warp, made: Decisions, factor: NDArray[np.int64], source: Size, border: Border
+) -> dict[str, NDArray[Any]]:
+    """What sampling needs of each row; see `torch_sample.sample`."""
+    inset = made.has_inset & (border.mode == "constant") & (step.border is not None)
+    free = made.leaves & ~inset
+    scale = np.concatenate([factor[:, ::-1], np.ones((len(factor), 1))], axis=1)
+    extent = -(-np.array(source) // factor)[:, ::-1]
+    whole = np.array([0, 0, *step.size[0]])
+    return floats(
+        matrix=step.matrix / scale[:, :, None],
+        extent=extent,
+        low=np.where(free[:, None], -np.inf, 0.5) * np.ones((1, 2)),
+        high=np.where(free[:, None], np.inf, extent - 0.5),
+        inset=np.where(inset[:, None], made.inset, whole),
+        fill=np.tile(border.fill, (len(factor), 1)),
+    )
 
 
-def _take(image: Tensor, crop: warp.Crop) -> Tensor:
-    part = image[:, crop.top : crop.bottom, crop.left : crop.right]
-    part = part.transpose(1, 2) if crop.transpose else part
-    flips = [axis for axis, flip in ((1, crop.flip_y), (2, crop.flip_x)) if flip]
-    return part.flip(flips)
+def _kinds(step: Warp, made: Decisions, factor: NDArray[np.int64], source: Size) -> list[Kind]:
+    """How each row goes, on the host: cropped, or sampled."""
+    flat = np.all(step.matrix[:, 2, :2] == 0, axis=1)
+    bordered = step.border is not None and step.border.mode == "constant"
+    inset = made.has_inset & bordered
+    sampled = kinds_of(factor, flat, inset, made.leaves & ~inset)
+    cropped = kinds_of(made.crop, made.transpose, made.flip_y, made.flip_x)
+    still = (0, 0, *source, 0, 0, 0)
+    return [
+        (None if crop == still else crop) if exact else free
+        for exact, crop, free in zip(made.exact.tolist(), cropped, sampled, strict=True)
+    ]
 
 
-def _sample_shrunk(step: Warp, pixels: Tensor, free: NDArray[np.bool_]) -> Tensor:
-    """Sample bilinearly; rows that skip pixels are shrunk first, each by its own factor."""
-    factors = shrink_factors(step.matrix, step.size)
-    levels, level_of = np.unique(factors, axis=0, return_inverse=True)
-    result = pixels.new_empty((len(pixels), 3, *step.size[0].tolist()), dtype=torch.float32)
-    for number, factor in enumerate(levels):
-        rows = np.flatnonzero(level_of.ravel() == number)
-        where = torch.from_numpy(rows).to(pixels.device, non_blocking=True)
-        small = _shrink(pixels[where], factor)
-        matrix = np.stack([warp.after_shrink(row, factor) for row in step.matrix[rows]])
-        result[where] = _sample(step, small, matrix, free[rows], "bilinear")
-    return result
+def _alike(
+    pixels: Tensor,
+    tensors: Tensors,
+    kind: tuple[int, ...],
+    out: Size,
+    nearest: bool,
+    mode: BorderMode,
+) -> Tensor:
+    """Rows of one kind."""
+    if len(kind) > len(Sight._fields):
+        return _crop(pixels, *kind)
+    sight = Sight._make(kind)
+    small = _shrink(pixels, sight.fy, sight.fx)
+    sampled = _sample(small, tensors, out, nearest, mode, sight)
+    return like(pixels, _fill_around(sampled, tensors) if sight.inset else sampled)
 
 
-def _shrink(pixels: Tensor, factor: NDArray[np.int64]) -> Tensor:
-    """Area means over cells of `factor`; what is missing of the last cells repeats the edge."""
-    fy, fx = int(factor[0]), int(factor[1])
+def _crop(
+    pixels: Tensor,
+    top: int,
+    left: int,
+    bottom: int,
+    right: int,
+    transpose: int,
+    flip_y: int,
+    flip_x: int,
+) -> Tensor:
+    part = pixels[:, :, top:bottom, left:right]
+    part = part.transpose(2, 3) if transpose else part
+    return part.flip([axis for axis, flip in ((2, flip_y), (3, flip_x)) if flip])
+
+
+def _shrink_in_place(factor: NDArray[np.int64]) -> Stage:
+    """Shrink each row by its own factors, into the corner of a picture of the same size."""
+    kinds = kinds_of(factor)
+    own: list[Kind] = [None if kind == (1, 1) else kind for kind in kinds]
+    return Stage(None, kinds=own, alike=_into_corner, fixed=False)
+
+
+def _into_corner(pixels: Tensor, _: Tensors, factor: tuple[int, int]) -> Tensor:
+    small = _shrink(pixels, *factor)
+    corner = pixels.clone()
+    corner[:, :, : small.shape[2], : small.shape[3]] = small
+    return corner
+
+
+def _shrink(pixels: Tensor, fy: int, fx: int) -> Tensor:
+    """Area means over cells of those factors; what the last cells lack repeats the edge."""
     if fy == fx == 1:
         return pixels
     below, beside = -pixels.shape[2] % fy, -pixels.shape[3] % fx
@@ -78,49 +156,43 @@ def _shrink(pixels: Tensor, factor: NDArray[np.int64]) -> Tensor:
 
 
 def _sample(
-    step: Warp, pixels: Tensor, matrix: Floats, free: NDArray[np.bool_], mode: str
+    pixels: Tensor, tensors: Tensors, out: Size, nearest: bool, mode: BorderMode, sight: Sight
 ) -> Tensor:
-    border = step.border or Border("replicate")
-    fill = upload(np.array(border.fill), pixels)[:, None, None]
-    out = int(step.size[0, 0]), int(step.size[0, 1])
-    grid = _grid(matrix, out, pixels) + (warp.NEAREST_NUDGE if mode == "nearest" else 0)
-    extent = np.array([pixels.shape[3], pixels.shape[2]])
-    grid = _within_edges(grid, free, extent)
+    """Torch's own sampling, of pictures that fill the tensor."""
+    fill = spread(tensors["fill"], 2)
     sampled = F.grid_sample(
-        pixels - fill,
-        2 * grid / upload(extent, pixels) - 1,
-        mode=mode,
-        padding_mode=_PADDING[border.mode],
+        pixels.float() - fill,
+        _places(tensors["matrix"], pixels, out, NEAREST_NUDGE if nearest else 0, sight),
+        mode="nearest" if nearest else "bilinear",
+        padding_mode=_PADDING[mode],
         align_corners=False,
     )
-    return sampled + fill
+    return sampled.add_(fill)
 
 
-def _within_edges(grid: Tensor, free: NDArray[np.bool_], extent: NDArray[np.int64]) -> Tensor:
-    """Let edge pixels reach as far as sampling looks, in rows whose border is not to be seen."""
-    low = np.where(free[:, None], -np.inf, 0.5) * np.ones((1, 2))
-    high = np.where(free[:, None], np.inf, extent - 0.5)
-    return grid.maximum(upload(low, grid)[:, None, None]).minimum(upload(high, grid)[:, None, None])
+def _places(matrix: Tensor, pixels: Tensor, out: Size, nudge: float, sight: Sight) -> Tensor:
+    """(B, h, w, 2): where output pixels come from, as `grid_sample` counts: -1 to 1."""
+    y = torch.arange(out[0], dtype=torch.float32)[:, None] + 0.5
+    x = torch.arange(out[1], dtype=torch.float32) + 0.5
+    m = spread(matrix, 2)
+    places = matrix.new_empty((len(matrix), *out, 2))
+    for axis, extent in enumerate((pixels.shape[3], pixels.shape[2])):
+        scale = 2 / extent
+        across, down = x * (m[:, axis, 0] * scale), y * (m[:, axis, 1] * scale)
+        start = m[:, axis, 2] * scale
+        if sight.flat:
+            at = across + (down + (start + (nudge * scale - 1)))
+        else:
+            beyond = (x * m[:, 2, 0] + (y * m[:, 2, 1] + m[:, 2, 2])).clamp_(min=HORIZON)
+            at = (across + (down + start)).div_(beyond).add_(nudge * scale - 1)
+        # Edge pixels reach as far as sampling looks, where the border is not to be seen.
+        places[..., axis] = at if sight.free else at.clamp_(1 / extent - 1, 1 - 1 / extent)
+    return places
 
 
-def _fill_around(step: Warp, sampled: Tensor, insets: list[warp.Rectangle | None]) -> Tensor:
-    """Fill what lies beside the rectangles, in the rows that have one."""
-    if not step.border or not any(insets):
-        return sampled
-    whole = warp.Rectangle(0, 0, sampled.shape[2], sampled.shape[3])
-    rectangles = np.array([inset or whole for inset in insets])
-    top, left, bottom, right = upload(rectangles.T, sampled)[:, :, None, None]
-    y = torch.arange(sampled.shape[2], device=sampled.device)[:, None]
-    x = torch.arange(sampled.shape[3], device=sampled.device)
-    inside = (x >= left) & (x < right) & (y >= top) & (y < bottom)
-    fill = upload(np.array(step.border.fill), sampled)[:, None, None]
-    return torch.where(inside[:, None], sampled, fill)
-
-
-def _grid(matrix: Floats, out: warp.Size, like: Tensor) -> Tensor:
-    """(B, h, w, 2): the input coordinates of the centres of all output pixels."""
-    y = torch.arange(out[0], device=like.device, dtype=torch.float32) + 0.5
-    x = torch.arange(out[1], device=like.device, dtype=torch.float32) + 0.5
-    m = upload(matrix, like)[:, None, None]
-    points = x[:, None] * m[..., 0] + y[:, None, None] * m[..., 1] + m[..., 2]
-    return points[..., :2] / points[..., 2:].clamp(min=warp.HORIZON)
+def _fill_around(sampled: Tensor, tensors: Tensors) -> Tensor:
+    """Fill what lies beside the rectangles that the pictures fill."""
+    framed = spread(tensors["fill"], 2).expand_as(sampled).clone()
+    for row, (top, left, bottom, right) in enumerate(tensors["inset"].int().tolist()):
+        framed[row, :, top:bottom, left:right] = sampled[row, :, top:bottom, left:right]
+    return framed

@@ -27,7 +27,7 @@ from augpipe.plan import Floats
 Size = tuple[int, int]
 
 # Far below anything visible, far above what the product of a few matrices loses.
-_EPSILON = 1e-6
+EPSILON = 1e-6
 
 # Nearest neighbour means the pixel that holds the point. Halving a picture puts every point on a
 # seam between two; this nudge, larger than the executors' rounding, decides for the later one.
@@ -70,19 +70,30 @@ def as_crop(matrix: Floats, out: Size, source: Size) -> Crop | None:
         out: the output's height and width.
         source: the input's height and width.
     """
-    (xx, xy, x0), (yx, yy, y0), (px, py, _) = matrix.tolist()
-    straight = max(abs(xy), abs(yx)) < _EPSILON
-    turned = max(abs(xx), abs(yy)) < _EPSILON
-    if straight == turned or px or py:
+    (xx, xy, x0), (yx, yy, y0), _ = rows = matrix.tolist()
+    turned = _is_turned(rows)
+    if turned is None:
         return None
-    along_x, along_y = (xx * out[1], yy * out[0]) if straight else (xy * out[0], yx * out[1])
-    edges = [*sorted((y0, y0 + along_y)), *sorted((x0, x0 + along_x))]
-    top, bottom, left, right = (round(edge) for edge in edges)
-    off = max(abs(e - whole) for e, whole in zip(edges, (top, bottom, left, right), strict=True))
-    if off > _EPSILON or min(top, left) < 0 or bottom > source[0] or right > source[1]:
+    along_x, along_y = (xy * out[0], yx * out[1]) if turned else (xx * out[1], yy * out[0])
+    y1, x1 = y0 + along_y, x0 + along_x
+    y0, y1, x0, x1 = min(y0, y1), max(y0, y1), min(x0, x1), max(x0, x1)
+    top, left, bottom, right = round(y0), round(x0), round(y1), round(x1)
+    if top < 0 or left < 0 or bottom > source[0] or right > source[1]:
         return None
-    down, across = (yy, xx) if straight else (xy, yx)
+    if max(abs(y0 - top), abs(x0 - left), abs(y1 - bottom), abs(x1 - right)) > EPSILON:
+        return None
+    down, across = (xy, yx) if turned else (yy, xx)
     return Crop(top, left, bottom, right, turned, flip_y=down < 0, flip_x=across < 0)
+
+
+def _is_turned(rows: list[list[float]]) -> bool | None:
+    """Whether the output's axes run along the input's, each along the other; None if along none."""
+    (xx, xy, _), (yx, yy, _), (px, py, _) = rows
+    if px or py:
+        return None
+    if max(abs(xy), abs(yx)) < EPSILON <= min(abs(xx), abs(yy)):
+        return False
+    return True if max(abs(xx), abs(yy)) < EPSILON <= min(abs(xy), abs(yx)) else None
 
 
 class Rectangle(NamedTuple):
@@ -111,17 +122,17 @@ def as_inset(matrix: Floats, out: Size, source: Size) -> Rectangle | None:
         out: the output's height and width.
         source: the input's height and width.
     """
-    (xx, xy, x0), (yx, yy, y0), (px, py, _) = matrix.tolist()
-    straight = max(abs(xy), abs(yx)) <= _EPSILON
-    if px or py or not (straight or max(abs(xx), abs(yy)) <= _EPSILON):
+    (xx, xy, x0), (yx, yy, y0), _ = rows = matrix.tolist()
+    turned = _is_turned(rows)
+    if turned is None:
         return None
-    along_x, along_y = (xx, yy) if straight else (yx, xy)
-    low_x, low_y = (x0, y0) if straight else (y0, x0)
-    far_x, far_y = source[::-1] if straight else source
+    along_x, along_y = (yx, xy) if turned else (xx, yy)
+    low_x, low_y = (y0, x0) if turned else (x0, y0)
+    far_x, far_y = source if turned else source[::-1]
     left, right = sorted((-low_x / along_x, (far_x - low_x) / along_x))
     top, bottom = sorted((-low_y / along_y, (far_y - low_y) / along_y))
     edges = tuple(zip((top, left, bottom, right), (*out, *out), strict=True))
-    if any(0 < edge < limit and abs(edge - round(edge)) > _EPSILON for edge, limit in edges):
+    if any(0 < edge < limit and abs(edge - round(edge)) > EPSILON for edge, limit in edges):
         return None
     return Rectangle(*(min(max(round(edge), 0), limit) for edge, limit in edges))
 
@@ -133,22 +144,28 @@ def corner_points(size: Size) -> Floats:
 
 
 def project(matrix: Floats, points: Floats) -> Floats:
-    """Map (..., 3) points (x, y, 1) through a (3, 3) matrix to (..., 2) points (x, y)."""
-    moved = points @ matrix.T
+    """Map (..., 3) points (x, y, 1) to (..., 2) points (x, y).
+
+    Args:
+        matrix: (3, 3); or (B, 3, 3), of which each maps (N, 3) points.
+        points: those.
+    """
+    moved = points @ matrix.swapaxes(-1, -2)
     return np.asarray(moved[..., :2] / np.maximum(moved[..., 2:], HORIZON))
 
 
 def leaves(matrix: Floats, out: Size, source: Size) -> bool:
     """Whether any corner of the output lies outside of the input, so that a border shows."""
-    if matrix[2, :2].any():
+    *rows, (px, py, _) = matrix.tolist()
+    if px or py:
         corners = project(matrix, corner_points(out))
         beyond = corners.max(axis=0) - np.array(source[::-1])
-        return bool(corners.min() < -_EPSILON or beyond.max() > _EPSILON)
+        return bool(corners.min() < -EPSILON or beyond.max() > EPSILON)
     # Without perspective, each coordinate is a sum: NumPy would take longer to begin.
-    for (along_x, along_y, start), extent in zip(matrix.tolist(), source[::-1], strict=False):
+    for (along_x, along_y, start), extent in zip(rows, source[::-1], strict=True):
         x, y = along_x * out[1], along_y * out[0]
         low, high = start + min(x, 0) + min(y, 0), start + max(x, 0) + max(y, 0)
-        if low < -_EPSILON or high - extent > _EPSILON:
+        if low < -EPSILON or high - extent > EPSILON:
             return True
     return False
 

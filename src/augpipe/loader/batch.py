@@ -21,6 +21,10 @@ from augpipe.execute.cv2_types import Values
 Empty = Callable[[Sequence[int], DTypeLike], NDArray[Any]]
 
 
+# A target's array for each sample; None where the samples have none.
+Column = Sequence[NDArray[Any] | None] | None
+
+
 @dataclass(frozen=True)
 class Batch:
     """B samples. `images, targets = batch` unpacks it.
@@ -37,6 +41,8 @@ class Batch:
         box_labels: for each sample (N,) int64.
         masks: for each sample (N, H, W) uint8 instances, or (H, W) int64 classes.
         keypoints: for each sample (N, K, 2 or 3) float32.
+        mirrored_keypoints: for each sample (K,) int64, where its keypoints go when it is mirrored;
+            stays on the CPU.
     """
 
     images: Tensor
@@ -48,6 +54,7 @@ class Batch:
     box_labels: tuple[Tensor, ...] | None = None
     masks: tuple[Tensor, ...] | None = None
     keypoints: tuple[Tensor, ...] | None = None
+    mirrored_keypoints: tuple[Tensor, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -84,14 +91,24 @@ class Batch:
         """The batch in page-locked memory, from which copies to a GPU need not wait."""
         return self._map(Tensor.pin_memory)
 
-    def _map(self, move: Any) -> Self:
+    def tensors(self) -> Iterator[Tensor]:
+        """All that `to` moves."""
+        for name in _MOVED:
+            value = getattr(self, name)
+            yield from value if isinstance(value, tuple) else () if value is None else (value,)
+
+    def _map(self, move: Callable[[Tensor], Tensor]) -> Self:
         moved: dict[str, Any] = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name in ("index", "repeat", "epoch") or value is None:
-                continue
-            moved[field.name] = tuple(map(move, value)) if isinstance(value, tuple) else move(value)
+        for name in _MOVED:
+            value = getattr(self, name)
+            if value is not None:
+                moved[name] = tuple(map(move, value)) if isinstance(value, tuple) else move(value)
         return replace(self, **moved)
+
+
+# What is asked where plans are made, and stays there.
+_STAYS = ("index", "repeat", "epoch", "mirrored_keypoints")
+_MOVED = tuple(field.name for field in fields(Batch) if field.name not in _STAYS)
 
 
 def collate(
@@ -122,12 +139,20 @@ def collate(
     return Batch(
         images=_stack_images(samples, empty, normalize),
         labels=_stack_labels(_column(samples, "label", where)),
-        boxes=_tensors(_column(samples, "boxes", where), torch.float32),
-        box_labels=_tensors(_column(samples, "box_labels", where), torch.int64),
         masks=_tensors(_column(samples, "masks", where)),
-        keypoints=_tensors(_column(samples, "keypoints", where), torch.float32),
+        mirrored_keypoints=_tensors(_column(samples, "mirrored_keypoints", where)),
+        **tensors_of(*(_column(samples, n, where) for n in ("boxes", "box_labels", "keypoints"))),
         **provenance,
     )
+
+
+def tensors_of(boxes: Column, box_labels: Column, keypoints: Column) -> dict[str, Any]:
+    """Fields of a batch, from arrays for each picture."""
+    return {
+        "boxes": _tensors(boxes, torch.float32),
+        "box_labels": _tensors(box_labels, torch.int64),
+        "keypoints": _tensors(keypoints, torch.float32),
+    }
 
 
 def _refuse_to_share(sample: Sample, name: str) -> None:
@@ -192,9 +217,7 @@ def _stack_labels(labels: list[Any] | None) -> Tensor | None:
     return torch.tensor(labels, dtype=torch.int64)
 
 
-def _tensors(
-    values: list[Any] | None, dtype: torch.dtype | None = None
-) -> tuple[Tensor, ...] | None:
-    if values is None:
+def _tensors(values: Column, dtype: torch.dtype | None = None) -> tuple[Tensor, ...] | None:
+    if values is None or any(value is None for value in values):
         return None
     return tuple(torch.as_tensor(np.ascontiguousarray(value)).to(dtype) for value in values)

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, PlainSerializer, PlainValidator, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, model_validator
 
+from augpipe.errors import suggest
 from augpipe.rng import MAX_REPEAT, MAX_SEED
 from augpipe.schema import Settings
 
 OnError = Literal["raise", "skip", "replace"]
+
+# What normalised pixels may be handed over as, by torch's names.
+FloatType = Literal["float32", "float16", "bfloat16"]
+
+# The value of `cache` that keeps pictures where the model is.
+ON_DEVICE = "device"
 
 # The positions of an epoch; a row that is drawn is told apart by its position.
 MAX_POSITIONS = MAX_REPEAT + 1
@@ -63,6 +70,15 @@ _Rows = Annotated[
 _Weights = Annotated[
     str | tuple[float, ...] | NDArray[np.float64], PlainValidator(_weights), _Written
 ]
+
+
+def _float_type(value: Any) -> Any:
+    """Its name, where torch's own type was given."""
+    if value is None or (name := str(value).removeprefix("torch.")) in get_args(FloatType):
+        return value and name
+    if name == "uint8":
+        raise ValueError("leave it out: pixels that are not normalised are uint8 as they are")
+    raise ValueError(f"no pixels are handed over as that; {suggest(name, get_args(FloatType))}")
 
 
 class Sampling(Settings):
@@ -122,5 +138,7 @@ class LoaderConfig(Settings):
     drop_last: bool = False
     sampling: Sampling = Sampling()
     cache: str | Path | None = None
+    dtype: Annotated[FloatType | None, BeforeValidator(_float_type)] = None
+    channels_last: bool = False
     on_error: OnError = "raise"
     max_errors: Annotated[int, Field(ge=0)] = 100

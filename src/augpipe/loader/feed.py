@@ -24,10 +24,24 @@ Batches = Iterator[Sequence[Key]]
 class Flow(Protocol):
     """Batches as they are made, in their order."""
 
-    def __iter__(self) -> Iterator[Fetched]: ...
+    def __next__(self) -> Fetched: ...
+
+    @property
+    def ready(self) -> bool:
+        """Whether the next one is there, or takes this process no time to make."""
 
     def close(self) -> None:
         """No more of them are wanted."""
+
+
+class Feed(Protocol):
+    """Makes flows."""
+
+    def run(self, batches: Batches) -> Flow:
+        """Begin with these."""
+
+    def close(self) -> None:
+        """No more flows are wanted."""
 
 
 @dataclass
@@ -43,6 +57,24 @@ class Hold:
             self.flow.close()
 
 
+class Made:
+    """A flow of batches that this process makes when they are asked for.
+
+    Args:
+        fetched: makes them.
+        ready: whether that takes no time.
+    """
+
+    def __init__(self, fetched: Iterator[Fetched], *, ready: bool = False) -> None:
+        self._fetched, self.ready = fetched, ready
+
+    def __next__(self) -> Fetched:
+        return next(self._fetched)
+
+    def close(self) -> None:
+        """There is nothing under way."""
+
+
 class InProcess:
     """Batches that are made when they are asked for."""
 
@@ -51,7 +83,7 @@ class InProcess:
 
     def run(self, batches: Batches) -> Flow:
         """Begin with these."""
-        return (fetch(self._dataset, keys, empty=self._slots.empty) for keys in batches)
+        return Made(fetch(self._dataset, keys, empty=self._slots.empty) for keys in batches)
 
     def close(self) -> None:
         """There is nothing to end."""

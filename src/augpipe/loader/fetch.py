@@ -70,6 +70,20 @@ def fetch(
         return Fetched(error=error)
 
 
+def stand_ins(dataset: KeyedDataset, key: Key) -> list[int]:
+    """The rows that may take the place of a bad one, drawn from the bad one's key."""
+    own = dataset.seed, key.epoch, key.row, key.repeat
+    return dataset.drawn(uniforms(*own, "replace", _REPLACEMENTS)[0])
+
+
+def no_stand_in(key: Key, last: BadRow) -> DataError:
+    """All of them are bad too."""
+    return DataError(
+        f"row {key.row} is bad, and so are {_REPLACEMENTS} rows drawn to replace it; "
+        f"the last: {last.message}"
+    )
+
+
 @dataclass
 class _Batch:
     """A batch in the making, and the bad rows that it met."""
@@ -130,16 +144,11 @@ class _Batch:
         """Another row in place of a bad one, drawn from the bad one's key; or None, to skip it."""
         if self.dataset.on_error == "skip":
             return None
-        own = self.dataset
-        draws = uniforms(own.seed, key.epoch, key.row, key.repeat, "replace", _REPLACEMENTS)[0]
-        for row in own.drawn(draws):
+        for row in stand_ins(self.dataset, key):
             other = key._replace(row=row)
-            if sample := self._tried(other, partial(own.one, other, gate=self._gate)):
+            if sample := self._tried(other, partial(self.dataset.one, other, gate=self._gate)):
                 return other, sample
-        raise DataError(
-            f"row {key.row} is bad, and so are {_REPLACEMENTS} rows drawn to replace it; "
-            f"the last: {self.bad[-1].message}"
-        )
+        raise no_stand_in(key, self.bad[-1])
 
 
 def _normalize_later(plans: Sequence[Plan]) -> tuple[list[Plan], Values | None]:

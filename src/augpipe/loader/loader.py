@@ -6,36 +6,32 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice
+from functools import cached_property, partial
 from multiprocessing import get_context
 from typing import Any, cast
 from weakref import finalize
 
-import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader
 
 from augpipe.data.cached import CachedDataset
 from augpipe.data.dataset import ImageDataset
-from augpipe.data.sample import Sample, spatial_in
-from augpipe.errors import DataError, RecipeError, StateError, TargetError
-from augpipe.execute import torch_batch
-from augpipe.execute.torch_mix import mix_labels
-from augpipe.loader.arena import Arena
+from augpipe.data.sample import Sample
+from augpipe.errors import DataError, RecipeError, StateError
 from augpipe.loader.batch import Batch, collate
-from augpipe.loader.config import LoaderConfig
+from augpipe.loader.config import ON_DEVICE, LoaderConfig
 from augpipe.loader.device import find_device
-from augpipe.loader.feed import LENT, Flow, Hold, InProcess, InWorkers
+from augpipe.loader.feed import Feed, Flow, Hold, InProcess, InWorkers
 from augpipe.loader.fetch import BadRow
+from augpipe.loader.finish import Finish, Form
 from augpipe.loader.keyed import KeyedDataset
 from augpipe.loader.order import Key, KeySampler
+from augpipe.loader.positions import Rows
+from augpipe.loader.resident import Resident, fill
 from augpipe.loader.sampling import chosen_rows, make_order
-from augpipe.loader.slots import Slots
+from augpipe.loader.side import Ahead, CudaSide, Side
 from augpipe.pipeline import Pipeline
-from augpipe.plan import Plan
 from augpipe.rng import MAX_EPOCH
-from augpipe.rows import moves_pixels
 
 STATE_VERSION = 1
 _MAX_WORKERS = 8
@@ -68,29 +64,25 @@ class Loader(DataLoader[Batch]):
         world_size: int,
         **dataloader_kwargs: Any,
     ) -> None:
-        if config.cache is not None:
+        if config.cache == ON_DEVICE and device is None:
+            raise RecipeError("cache='device' keeps pictures where the model is; give a device")
+        if config.cache is not None and config.cache != ON_DEVICE:
             dataset = CachedDataset(dataset, config.cache)
+        self._form = Form.of(pipeline, config.dtype, config.channels_last)
         self.pipeline, self.seed, self.max_errors = pipeline, config.seed, config.max_errors
         self.device = None if device is None else find_device(device)
         self.errors: list[BadRow] = []
         self._at, self._interrupted = (epoch, 0), False
         workers = _choose_workers(dataset) if config.num_workers is None else config.num_workers
+        _refuse(dataloader_kwargs)
         options: dict[str, Any] = {
             "pin_memory": self.device is not None and self.device.type == "cuda",
             "persistent_workers": workers > 0,
             "timeout": _ROW_SECONDS,
         }
-        _refuse(dataloader_kwargs)
         rows = chosen_rows(config.sampling, len(dataset))
         keyed = KeyedDataset(dataset, pipeline, config.seed, config.on_error, rows)
-        sampler = KeySampler(
-            make_order(dataset, config.sampling, shuffle=shuffle),
-            seed=config.seed,
-            equal_shares=shuffle,
-            drop_last=config.drop_last,
-            rank=rank,
-            world_size=world_size,
-        )
+        sampler = _make_sampler(dataset, config, shuffle, rank, world_size)
         super().__init__(
             cast(Any, keyed),
             batch_size=config.batch_size,
@@ -101,9 +93,28 @@ class Loader(DataLoader[Batch]):
         )
         self._end = self._keys.total
         self._going_on: tuple[tuple[int, int], Flow] | None = None
-        self._feed, self._slots = self._make_feed(), Slots(Arena(), LENT)
+        self._resident = self._kept(rows) if config.cache == ON_DEVICE else None
+        self._feed: Feed = self._resident or self._make_feed(keyed, self.persistent_workers)
+        self._finish = self._make_finish()
         # Garbage is collected in any order; what finalize holds is none until this is called.
         finalize(self, self._feed.close)
+
+    def _make_finish(self) -> Finish:
+        later = self._resident.later if self._resident else None
+        return Finish(
+            parts=(later, self.pipeline.batch),
+            form=self._form,
+            seed=self.seed,
+            classes=len(self.source.classes),
+            boxes=self.pipeline.boxes.format,
+            device=self.device,
+            pin=self.pin_memory and not self._resident,
+        )
+
+    def _kept(self, rows: Rows) -> Resident:
+        """All pictures, on the device; workers end when they are read."""
+        feed = partial(self._make_feed, persistent=False)
+        return fill(self._keyed, rows, cast(torch.device, self.device), feed)
 
     @property
     def source(self) -> ImageDataset:
@@ -111,9 +122,9 @@ class Loader(DataLoader[Batch]):
         return self._keyed.source
 
     @property
-    def cache(self) -> CachedDataset | None:
-        """The decoded pictures that are kept; `describe()` tells where and how many."""
-        return self.source if isinstance(self.source, CachedDataset) else None
+    def cache(self) -> CachedDataset | Resident | None:
+        """The pictures that are kept; `describe()` tells where and how many."""
+        return self.source if isinstance(self.source, CachedDataset) else self._resident
 
     @property
     def epoch(self) -> int:
@@ -160,29 +171,29 @@ class Loader(DataLoader[Batch]):
         """Whether workers begin the next epoch when one ends: in training it follows."""
         return self.persistent_workers and self._keys.equal_shares and len(self) > 0
 
-    def _make_feed(self) -> InProcess | InWorkers:
+    def _make_feed(self, keyed: KeyedDataset, persistent: bool) -> Feed:
         if not self.num_workers:
-            return InProcess(self._keyed)
+            return InProcess(keyed)
         return InWorkers(
-            self._keyed,
+            keyed,
             workers=self.num_workers,
             context=self.multiprocessing_context or get_context(),
             prefetch=cast(int, self.prefetch_factor),
-            persistent=self.persistent_workers,
+            persistent=persistent,
             deadline=self.timeout,
             init=self.worker_init_fn,
         )
 
     def _run(self, hold: Hold, epoch: int, position: int, end: int) -> Iterator[Batch]:
         stride = cast(int, self.batch_size) * self._keys.world_size
-        for one in islice(hold.flow, self._count(position)):
+        for one, take in Ahead(hold.flow, self._count(position), self._finish, self._side):
             if one.error:
                 raise one.error
             self._note(one.bad_rows)
             position = min(position + stride, end)
             self._at = (epoch, position)
-            if one.batch is not None:
-                yield self._finish(one.batch)
+            if take:
+                yield take()
         self._at, self._interrupted = (epoch + 1, 0), False
         if not self._goes_on:
             hold.flow.close()
@@ -196,36 +207,10 @@ class Loader(DataLoader[Batch]):
         batches, rest = divmod(self._keys.left(position), cast(int, self.batch_size))
         return batches + (rest > 0 and not self.drop_last)
 
-    def _finish(self, batch: Batch, percentile: float | None = None) -> Batch:
-        """What is done where the model is: the copy, and the ops that act on batches."""
-        if self.pin_memory and torch.cuda.is_available():
-            batch = batch.pin_memory()
-        if self.device is not None:
-            batch = batch.to(self.device, non_blocking=True)
-        if self.pipeline.batch is None:
-            return batch
-        if batch.images.ndim == 5:
-            return replace(batch, images=self._finish_views(batch, percentile))
-        plan = self._batch_plan(batch, self.pipeline.batch, percentile)
-        _refuse_to_leave_behind(batch, plan)
-        images, labels = torch_batch.run(plan, batch.images, empty=self._empty()), batch.labels
-        if labels is not None and self.pipeline.batch.mixes_labels:
-            labels = mix_labels(plan, labels, len(self.source.classes))
-        return replace(batch, images=images, labels=labels)
-
-    def _finish_views(self, batch: Batch, percentile: float | None) -> Tensor:
-        """(B, views, 3, H, W): each view by draws of its own."""
-        own, done = cast(Pipeline, self.pipeline.batch), []
-        for view, images in enumerate(batch.images.unbind(1)):
-            plan = self._batch_plan(replace(batch, images=images), own, percentile, view)
-            done.append(torch_batch.run(plan, images, empty=self._empty()))
-        return torch.stack(done, dim=1)
-
-    def _empty(self) -> torch_batch.Empty | None:
-        """Memory that is used again, for batches that stay with this process."""
-        if self.device is not None and self.device.type != "cpu":
-            return None
-        return lambda shape: torch.from_numpy(self._slots.empty(shape, np.float32))
+    @cached_property
+    def _side(self) -> Side | None:
+        """Where batches are finished ahead of time, on a GPU."""
+        return CudaSide(self.device) if self.device and self.device.type == "cuda" else None
 
     def _note(self, bad_rows: tuple[BadRow, ...]) -> None:
         known = {bad.row: bad for bad in self.errors}
@@ -300,41 +285,33 @@ class Loader(DataLoader[Batch]):
         """
         if not 0 <= index < len(self._keyed):
             raise DataError(f"no row {index}: the dataset has rows 0 to {len(self._keyed) - 1}")
-        sample = self._keyed.sample(Key(epoch, index, repeat), percentile)
-        if self.pipeline.batch is None:
+        key = Key(epoch, index, repeat)
+        sample = self._keyed.sample(key, percentile)
+        if not self._finish.parts:
             return sample
         batch = collate([sample], self._keyed.where, **_provenance(epoch, index, repeat))
-        plan = self._batch_plan(batch, self.pipeline.batch, percentile)
-        images = self._finish(batch, percentile).images[0].movedim(-3, -1).cpu().numpy()
-        record = plan.params(0)
+        begun = self._resident.gather([key]) if self._resident else batch
+        record = sample.record + self._finish.record(self.pipeline.batch, batch, percentile)
+        pixels = self._finish(begun, percentile).images[0].movedim(-3, -1).cpu()
+        # NumPy has no bfloat16.
+        images = (pixels.float() if pixels.is_floating_point() else pixels).numpy()
         if not sample.views:
-            return Sample(images, sample.targets, sample.record + record)
+            return Sample(images, sample.targets, record)
         views = tuple(replace(v, image=i) for v, i in zip(sample.views, images, strict=True))
-        return replace(views[0], record=sample.record + record, views=views)
-
-    def _batch_plan(
-        self, batch: Batch, pipeline: Pipeline, percentile: float | None = None, view: int = 0
-    ) -> Plan:
-        return pipeline.plan(
-            batch.images.shape[-2:],
-            seed=self.seed,
-            epoch=batch.epoch,
-            index=batch.index.numpy(),
-            repeat=batch.repeat.numpy(),
-            percentile=percentile,
-            view=view,
-        )
+        return replace(views[0], record=record, views=views)
 
 
-def _refuse_to_leave_behind(batch: Batch, plan: Plan) -> None:
-    """Ops on whole batches move pixels only: boxes, masks and keypoints would stay behind."""
-    present = spatial_in(batch)
-    movers = [step for step in plan.steps if moves_pixels(step)]
-    if present and movers:
-        raise TargetError(
-            f"{' + '.join(movers[0].ops)} moves pixels, and on whole batches {present[0]} do not "
-            "follow; move the op from batch to the ops for each picture"
-        )
+def _make_sampler(
+    dataset: ImageDataset, config: LoaderConfig, shuffle: bool, rank: int, world_size: int
+) -> KeySampler:
+    return KeySampler(
+        make_order(dataset, config.sampling, shuffle=shuffle),
+        seed=config.seed,
+        equal_shares=shuffle,
+        drop_last=config.drop_last,
+        rank=rank,
+        world_size=world_size,
+    )
 
 
 def _provenance(epoch: int, index: int, repeat: int) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from multiprocessing import connection
 from multiprocessing.context import BaseContext
-from typing import Self
 
 from augpipe.errors import RecipeError, WorkerError, WorkerWarning
 from augpipe.loader.arena import Arena
@@ -129,13 +128,19 @@ class Pool:
             Exception: what the dataset or a callable raised in the worker.
         """
         while ticket not in self._done:
-            self._wait()
+            self._wait(_TICK_SECONDS if self._deadline else None)
         _, slot = self._asked.pop(ticket)
         stored = self._done.pop(ticket).stored
         result: Fetched | BaseException = load(self._slots.lend(slot, stored.used), stored)
         if isinstance(result, BaseException):
             raise result
         return result
+
+    def has(self, ticket: int) -> bool:
+        """Whether anything has come of it; does not wait."""
+        if ticket not in self._done:
+            self._wait(0)
+        return ticket in self._done
 
     def forget(self, tickets: Iterable[int]) -> None:
         """What came of these is not wanted any more."""
@@ -149,10 +154,10 @@ class Pool:
         self._unwanted.remove(ticket)
         self._slots.give_back(self._asked.pop(ticket)[1])
 
-    def _wait(self) -> None:
-        """For any answer, or for a worker to be lost."""
+    def _wait(self, seconds: float | None) -> None:
+        """For any answer, or for a worker to be lost; so long at the most."""
         pipes = [worker.pipe for worker in self._workers]
-        ready = connection.wait(pipes, _TICK_SECONDS if self._deadline else None)
+        ready = connection.wait(pipes, seconds)
         for worker, pipe in zip(tuple(self._workers), pipes, strict=True):
             if pipe in ready:
                 self._hear(worker)
@@ -227,7 +232,7 @@ class Pool:
             worker.process.close()
 
 
-class Run(Iterator[Fetched]):
+class Run:
     """Batches in their order, so many asked for ahead.
 
     Args:
@@ -250,8 +255,10 @@ class Run(Iterator[Fetched]):
         if keys is not None:
             self._tickets.append(self._pool.ask(keys))
 
-    def __iter__(self) -> Self:
-        return self
+    @property
+    def ready(self) -> bool:
+        """Whether the next one is there."""
+        return bool(self._tickets) and self._pool.has(self._tickets[0])
 
     def __next__(self) -> Fetched:
         if not self._tickets:

@@ -3,7 +3,9 @@
 Among the ops for each picture the partners are rows of the whole dataset, drawn from the sample's
 key: before they are mixed they go through the ops that come before, with draws of their own. On
 whole batches the partner is another row of the batch: there, and only there, a sample depends on
-which others share its batch.
+which others share its batch. In mode elem that is true of the partner alone: how much of it shows,
+and where, is drawn from the sample's own key. In the modes pair and batch it is drawn from the key
+of a pair's or the batch's first row, so that it depends on the order of the rows as well.
 
 Labels become distributions over classes. Boxes, masks and keypoints of all pictures carry over.
 """
@@ -83,12 +85,15 @@ class _PairOp(MixOp):
         """On whole batches: the next row is the partner, or in pairs the one counted from the end.
 
         In mode batch all rows have the first one's draws, in mode pair both of a pair the first's.
+        A row that is left over is its own partner.
         """
         row = np.arange(len(size))
         whose = {"elem": row, "batch": 0 * row, "pair": np.minimum(row, row[::-1])}[self.mode]
         shared = {name: value[whose] for name, value in params.items()}
-        partner = row[::-1] if self.mode == "pair" else np.roll(row, -1)
-        return _in_place(self, self.blend(shared, size) | {"partner": partner}, size)
+        partner = len(row) - 1 - row if self.mode == "pair" else np.roll(row, -1)
+        needed = self.needed(shared)
+        needed[:, 1] &= partner != row  # a row that is its own partner stays as it is
+        return _in_place(self, self.blend(shared, size) | {"partner": partner}, size, needed=needed)
 
 
 @register
@@ -100,7 +105,9 @@ class Mixup(_PairOp):
 
     Attributes:
         alpha: of the Beta distribution; 0.2 is usual for ImageNet, 1 for CIFAR.
-        mode: on whole batches: whether lam is drawn for each sample (elem), pair, or batch. timm's.
+        mode: on whole batches: whether lam is drawn for each sample (elem), pair, or batch. timm's,
+            whose rows of a pair are counted from both ends; in the other modes the partner is the
+            next row, and the first row is the last one's.
         p: probability.
     """
 

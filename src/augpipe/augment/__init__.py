@@ -1,0 +1,1 @@
+"""Augmentation as a module, for batches on any device."""

@@ -1,0 +1,95 @@
+"""From the steps of a plan to stages: every kernel that torch has, by name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from augpipe.errors import PlanError, suggest, within
+from augpipe.execute import (
+    torch_clahe,
+    torch_color,
+    torch_displace,
+    torch_domain,
+    torch_erase,
+    torch_filter,
+    torch_generator,
+    torch_histogram,
+    torch_mix,
+    torch_noise,
+    torch_warp,
+    torch_weather,
+)
+from augpipe.execute.torch_stage import Part, Parting, Stage
+from augpipe.execute.torch_types import Given, Kernels
+from augpipe.plan import Branch, Kernel, Lookup, Mix, Plan, Recolor, Step, Warp
+
+KERNELS: Kernels = {
+    **torch_clahe.KERNELS,
+    **torch_color.KERNELS,
+    **torch_displace.KERNELS,
+    **torch_domain.KERNELS,
+    **torch_erase.KERNELS,
+    **torch_filter.KERNELS,
+    **torch_generator.KERNELS,
+    **torch_histogram.KERNELS,
+    **torch_noise.KERNELS,
+    **torch_weather.KERNELS,
+    # Nothing to compile, and a graph ends here as fusion does.
+    "barrier": lambda *_: Stage(lambda pixels, _: pixels, fixed=False),
+}
+
+
+def lower(plan: Plan, *, floating: bool, fixed: bool) -> list[Part]:
+    """The stages of a plan.
+
+    Args:
+        plan: for a batch of one size.
+        floating: whether the pictures are floats, normalised already.
+        fixed: whether stages must have forms that no parameter changes.
+
+    Raises:
+        PlanError: torch has no kernel for a step.
+    """
+    height, width = plan.size[0].tolist()
+    return list(_chain(plan.steps, Given((height, width), floating, fixed)))
+
+
+def _chain(steps: tuple[Step, ...], given: Given) -> tuple[Part, ...]:
+    parts: tuple[Part, ...] = ()
+    for step in steps:
+        with within(" + ".join(step.ops)):
+            parts += tuple(_finished(part, step, given) for part in _lower(step, given))
+        if isinstance(step, Warp | Mix):
+            given = given._replace(size=(int(step.size[0, 0]), int(step.size[0, 1])))
+        if isinstance(step, Kernel) and step.name == "normalize":
+            given = given._replace(floating=True)
+    return parts
+
+
+def _finished(part: Part, step: Step, given: Given) -> Part:
+    """Labelled, and without the host's choices where all rows go one way."""
+    if given.fixed and isinstance(part, Stage) and part.run:
+        part = replace(part, kinds=None)
+    return replace(part, ops=step.ops)
+
+
+def _lower(step: Step, given: Given) -> tuple[Part, ...]:
+    """The stages of one step."""
+    if isinstance(step, Branch):
+        # Of a way that nobody takes nothing is asked, as nobody's plan would.
+        taken = zip(step.ways, np.any(step.weights, axis=0), strict=True)
+        ways = tuple(_chain(way, given) if some else () for way, some in taken)
+        return (Parting(step.weights, ways),)
+    if isinstance(step, Mix):
+        return (torch_mix.mix(step, given),)
+    if isinstance(step, Warp):
+        return torch_warp.warp(step, given)
+    if isinstance(step, Recolor):
+        return (torch_color.recolor(step, given),)
+    if isinstance(step, Lookup):
+        return (torch_color.look_up(step, given),)
+    if step.name not in KERNELS:
+        raise PlanError(f"torch has no kernel {step.name!r}; {suggest(step.name, KERNELS)}")
+    return (KERNELS[step.name](step.params, given),)
