@@ -9,14 +9,19 @@ from augpipe.data.decode import decoder_name
 FLAGS = {
     "train": [
         "recipe", "--data", "--set", "--epochs", "--lr", "--batch-size", "--seed", "--device",
-        "--out", "--resume",
+        "--out", "--resume", "--dry-run", "--overfit-batch",
     ],
     "preview": [
         "recipe", "--data", "--set", "--out", "--count", "--variants", "--epoch", "--index",
         "--percentile", "--part",
     ],
-    "explain": ["recipe", "--size", "--set"],
+    "explain": ["recipe", "--size", "--device", "--set"],
     "ops": ["--out", "--params", "name"],
+    "export": ["run", "--format", "--size", "--out"],
+    "stats": ["data", "--threads"],
+    "split": [
+        "data", "--ratios", "--folds", "--stratify", "--group", "--seed", "--out",
+    ],
 }  # fmt: skip
 
 

@@ -26,45 +26,68 @@ RECIPE = {
 class FakeBatch(NamedTuple):
     images: Tensor
     labels: Tensor | None
+    index: Tensor
 
 
 @dataclass
 class FakeLoader:
-    """Blobs of light: an image of class c is bright in channel c. A pure function of the epoch."""
+    """Blobs of light: an image of class c is bright in channel c. A pure function of the epoch.
+
+    Like ours it knows its position after every batch, and goes on from there; it forgets the
+    position when another epoch is set, or when an epoch is left early.
+    """
 
     samples: int = 40
     batch_size: int = 16
     epoch: int = 0
+    position: int = 0
+    interrupted: bool = False
     classes: tuple[str, ...] = ("red", "green", "blue")
     on_batch: Callable[[int, int, FakeBatch], FakeBatch] = lambda epoch, index, batch: batch
 
     @property
     def dataset(self) -> SimpleNamespace:
-        return SimpleNamespace(classes=self.classes)
+        return SimpleNamespace(classes=self.classes, labels=self.draw(0)[1].numpy())
 
     def __len__(self) -> int:
         return -(-self.samples // self.batch_size)
 
     def set_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
+        if epoch != self.epoch or self.interrupted:
+            self.epoch, self.position, self.interrupted = epoch, 0, False
 
     def state_dict(self) -> dict[str, int | str]:
-        return {"version": 1, "epoch": self.epoch, "position": 0, "data": f"{self.samples} blobs"}
+        over = self.position >= self.samples > 0
+        epoch, position = (self.epoch + 1, 0) if over else (self.epoch, self.position)
+        data = f"{self.samples} blobs"
+        return {"version": 1, "epoch": epoch, "position": position, "data": data}
 
     def load_state_dict(self, state: dict[str, int | str]) -> None:
         if state["data"] != self.state_dict()["data"]:
             raise StateError(f"the state is of {state['data']}")
-        self.epoch = int(state["epoch"])
+        self.epoch, self.position = int(state["epoch"]), int(state["position"])
+        self.interrupted = False
 
-    def __iter__(self):
-        epoch, self.epoch = self.epoch, self.epoch + 1
+    def draw(self, epoch: int) -> tuple[Tensor, Tensor]:
         generator = torch.Generator().manual_seed(1000 + epoch)
         labels = torch.randint(0, len(self.classes), (self.samples,), generator=generator)
         images = torch.randn(self.samples, 3, 8, 8, generator=generator)
-        images[torch.arange(self.samples), labels] += 1
-        batches = zip(images.split(self.batch_size), labels.split(self.batch_size), strict=True)
-        for index, batch in enumerate(batches):
-            yield self.on_batch(epoch, index, FakeBatch(*batch))
+        images[torch.arange(self.samples), labels % 3] += 1
+        return images, labels
+
+    def __iter__(self):
+        if self.interrupted:
+            self.epoch, self.position = self.epoch + 1, 0
+        self.interrupted = True
+        epoch, columns = self.epoch, (*self.draw(self.epoch), torch.arange(self.samples))
+        if not self.samples:
+            return
+        left = (column[self.position :].split(self.batch_size) for column in columns)
+        for images, labels, index in zip(*left, strict=True):
+            number = self.position // self.batch_size
+            self.position += len(images)
+            yield self.on_batch(epoch, number, FakeBatch(images, labels, index))
+        self.epoch, self.position, self.interrupted = epoch + 1, 0, False
 
 
 def dropout_net(num_classes: int) -> nn.Module:

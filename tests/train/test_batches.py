@@ -10,12 +10,12 @@ CPU = torch.device("cpu")
 
 
 def batch(images, labels):
-    return SimpleNamespace(images=images, labels=labels)
+    return SimpleNamespace(images=images, labels=labels, index=torch.arange(len(images)))
 
 
 def test_a_good_batch_passes_as_it_is():
     images, labels = torch.rand(2, 3, 4, 4), torch.tensor([0, 1])
-    assert pair(batch(images, labels), CPU) == (images, labels)
+    assert pair(batch(images, labels), CPU) == (images, labels, [0, 1])
 
 
 def test_unlabelled_batches_are_refused():

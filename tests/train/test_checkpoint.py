@@ -15,8 +15,13 @@ def state():
         ema={"weight": torch.ones(2, 3)},
         updates=7,
         optimizer={"state": {0: {"momentum_buffer": torch.zeros(2, 3)}}, "param_groups": []},
+        taken=8,
+        precision={"scale": 65536.0},
+        guard={"streak": 1},
         step=9,
         epoch=3,
+        underway={"tally": {"sums": [1.0, 2.0, 3.0, 4.0]}, "skipped": 1},
+        stopping={"best": 0.5, "epochs": 1},
         best=checkpoint.Best(accuracy=0.5, epoch=2),
         classes=["a", "b"],
         loader={"seed": 1, "epoch": 3},
@@ -72,6 +77,18 @@ def test_a_checkpoint_cut_short_is_refused(tmp_path, state, kept):
     content = path.read_bytes()
     path.write_bytes(content[: int(kept * len(content))])
     with pytest.raises(StateError, match="damaged"):
+        checkpoint.load(path)
+
+
+def test_a_flipped_bit_is_noticed(tmp_path, state):
+    path = tmp_path / "last.pt"
+    state["model"]["weight"] = torch.arange(1000.0)
+    checkpoint.save(path, state)
+    content = bytearray(path.read_bytes())
+    at = content.index(torch.arange(500.0, 510.0).numpy().tobytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(StateError, match=r"is a damaged checkpoint: the checksum of .* is wrong"):
         checkpoint.load(path)
 
 

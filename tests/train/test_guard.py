@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from augpipe.errors import TrainError
-from augpipe.train.guard import Guard
+from augpipe.train.guard import Guard, NotFiniteError
 
 
 @pytest.fixture
@@ -31,6 +31,38 @@ def test_as_many_in_a_row_as_the_limit_end_the_run(guard):
     note(guard, ".." + "x" * guard.limit + "..")
     with pytest.raises(TrainError, match=rf"not finite in {guard.limit} steps in a row; lower"):
         guard.check()
+
+
+@pytest.mark.parametrize("after", [0, 3, 30])
+@pytest.mark.parametrize("before", [0, 7])
+def test_the_rows_of_the_steps_that_ended_the_run_are_named(before, after):
+    guard = Guard(nn.BatchNorm2d(2), torch.device("cpu"), limit=3)
+    for step, character in enumerate("." * before + "xxx" + "." * after):
+        guard.note(torch.tensor(character == "."), rows=[10 * step, 10 * step + 1])
+    with pytest.raises(NotFiniteError) as caught:
+        guard.check()
+    steps = range(before, before + 3)
+    assert caught.value.rows == [row for step in steps for row in (10 * step, 10 * step + 1)]
+
+
+def test_rows_from_before_the_last_check_are_known_still():
+    guard = Guard(nn.BatchNorm2d(2), torch.device("cpu"), limit=3)
+    for step in range(2):
+        guard.note(torch.tensor(False), rows=[step])
+    guard.check()
+    guard.note(torch.tensor(False), rows=[2])
+    with pytest.raises(NotFiniteError, match=r"in 3 steps in a row, of rows 0, 1, 2;"):
+        guard.check()
+
+
+def test_a_guard_goes_on_with_its_streak():
+    one, other = (Guard(nn.BatchNorm2d(2), torch.device("cpu")) for _ in "ab")
+    note(one, "xx")
+    one.check()
+    other.load_state_dict(one.state_dict())
+    note(other, "x" * (other.limit - 2))
+    with pytest.raises(NotFiniteError):
+        other.check()
 
 
 def test_a_streak_outlives_a_check(guard):

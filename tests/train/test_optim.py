@@ -3,10 +3,71 @@ import torch
 import torchvision
 from torch import nn
 
-from augpipe.errors import TrainError
-from augpipe.train.config import AdamWConfig, SgdConfig
+from augpipe.errors import RecipeError, TrainError
+from augpipe.train.config.optimizer import (
+    AdagradConfig,
+    AdamConfig,
+    AdamWConfig,
+    LayerDecayConfig,
+    LrScalingConfig,
+    RmspropConfig,
+    SgdConfig,
+)
 from augpipe.train.models import small_cnn
-from augpipe.train.optim import build_optimizer, parameter_groups, set_lr
+from augpipe.train.optim import build_optimizer, parameter_groups, set_lr, set_momentum
+
+# Each with the plainest optimizer of torch that does the same.
+CONFIGS = {
+    "sgd": (SgdConfig(name="sgd", lr=0.02, momentum=0.0, weight_decay=0.1), torch.optim.SGD, {}),
+    "momentum": (
+        SgdConfig(name="sgd", lr=0.02, momentum=0.8), torch.optim.SGD, {"momentum": 0.8},
+    ),
+    "nesterov": (
+        SgdConfig(name="sgd", lr=0.02, momentum=0.8, nesterov=True, weight_decay=0.1),
+        torch.optim.SGD,
+        {"momentum": 0.8, "nesterov": True},
+    ),
+    "adagrad": (
+        AdagradConfig(
+            name="adagrad", lr=0.02, initial_accumulator_value=0.1, eps=1e-3, weight_decay=0.1
+        ),
+        torch.optim.Adagrad,
+        {"initial_accumulator_value": 0.1, "eps": 1e-3},
+    ),
+    "rmsprop": (
+        RmspropConfig(name="rmsprop", lr=0.02, alpha=0.9, eps=1e-3, weight_decay=0.1),
+        torch.optim.RMSprop,
+        {"alpha": 0.9, "eps": 1e-3},
+    ),
+    "rmsprop centered": (
+        RmspropConfig(name="rmsprop", lr=0.02, momentum=0.5, centered=True),
+        torch.optim.RMSprop,
+        {"momentum": 0.5, "centered": True},
+    ),
+    "adam": (
+        AdamConfig(name="adam", lr=0.02, betas=(0.7, 0.8), eps=1e-3, weight_decay=0.1),
+        torch.optim.Adam,
+        {"betas": (0.7, 0.8), "eps": 1e-3},
+    ),
+    "adamw": (
+        AdamWConfig(name="adamw", lr=0.02, betas=(0.7, 0.8), eps=1e-3, weight_decay=0.1),
+        torch.optim.AdamW,
+        {"betas": (0.7, 0.8), "eps": 1e-3},
+    ),
+}  # fmt: skip
+EVERY = pytest.mark.parametrize(("config", "kind", "options"), CONFIGS.values(), ids=CONFIGS)
+
+
+def backward(model, step):
+    model.zero_grad()
+    generator = torch.Generator().manual_seed(step)
+    model(torch.randn(4, 3, generator=generator)).square().sum().backward()
+
+
+def pair_of(config):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.Linear(4, 2))
+    return model, build_optimizer(config, model)
 
 
 class Tied(nn.Module):
@@ -68,20 +129,140 @@ def test_a_model_with_nothing_to_train_is_refused():
         parameter_groups(nn.ReLU(), 0.1)
 
 
-@pytest.mark.parametrize(
-    "config",
-    [
-        SgdConfig(name="sgd", lr=0.2, momentum=0.8, nesterov=True, weight_decay=0.3),
-        SgdConfig(name="sgd", lr=0.2, momentum=0.0),
-        AdamWConfig(name="adamw", lr=0.2, betas=(0.7, 0.8), eps=1e-3, weight_decay=0.3),
-    ],
-    ids=repr,
-)
-def test_every_setting_reaches_the_optimizer(config):
-    group = build_optimizer(config, nn.Linear(2, 2)).param_groups[0]
-    assert {key: group[key] for key in config.model_dump() if key != "name"} == config.model_dump(
-        exclude={"name"}
+@EVERY
+def test_every_optimizer_is_torchs_plain_one(config, kind, options):
+    (model, optimizer), (twin, _) = pair_of(config), pair_of(config)
+    groups = parameter_groups(twin, config.weight_decay)
+    plain = kind(groups, lr=config.lr, foreach=False, **options)
+    for step in range(5):
+        backward(model, step)
+        backward(twin, step)
+        optimizer.step()
+        plain.step()
+    torch.testing.assert_close(model.state_dict(), twin.state_dict())
+
+
+@EVERY
+@pytest.mark.parametrize("skipped", [0, 2])
+def test_a_step_with_the_flag_up_leaves_no_trace(config, kind, options, skipped, assert_same):
+    (model, optimizer), (twin, untroubled) = pair_of(config), pair_of(config)
+    number = 0
+    for step in range(5):
+        backward(model, number)
+        number += step != skipped
+        optimizer.found_inf = torch.tensor(float(step == skipped))
+        if step == skipped:
+            for parameter in model.parameters():
+                parameter.grad.fill_(torch.nan)
+        optimizer.step()
+    for step in range(4):
+        backward(twin, step)
+        untroubled.found_inf = torch.tensor(0.0)
+        untroubled.step()
+    assert_same(model.state_dict(), twin.state_dict())
+    assert_same(optimizer.state_dict()["state"], untroubled.state_dict()["state"])
+
+
+@EVERY
+def test_what_the_optimizer_remembers_survives_a_checkpoint(
+    config, kind, options, tmp_path, assert_same
+):
+    (model, optimizer), (twin, resumed) = pair_of(config), pair_of(config)
+    for step in range(4):
+        if step == 2:
+            torch.save([model.state_dict(), optimizer.state_dict()], tmp_path / "last.pt")
+            weights, state = torch.load(tmp_path / "last.pt", weights_only=True)
+            twin.load_state_dict(weights)
+            resumed.load_state_dict(state)
+        backward(model, step)
+        optimizer.step()
+        if step >= 2:
+            backward(twin, step)
+            resumed.step()
+    assert_same(model.state_dict(), twin.state_dict())
+
+
+def test_layers_learn_at_their_own_rates():
+    config = SgdConfig(
+        name="sgd",
+        lr=0.2,
+        weight_decay=0.1,
+        lr_factors={"0": 0.5, "*.bias": 2.0},
+        layer_decay=LayerDecayConfig(factor=0.5, layers=("0", "1", "2")),
     )
+    model, optimizer = pair_of(config)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    found = {
+        names[id(p)]: (group["lr"], group["weight_decay"])
+        for group in optimizer.param_groups
+        for p in group["params"]
+    }
+    expected = {
+        "0.weight": (0.2 * 0.25 * 0.5, 0.1),
+        "0.bias": (0.2 * 0.25 * 2, 0),
+        "1.weight": (0.2 * 0.5, 0),
+        "1.bias": (0.2 * 0.5 * 2, 0),
+        "2.weight": (0.2, 0.1),
+        "2.bias": (0.2 * 2, 0),
+    }
+    assert found == {name: pytest.approx(pair) for name, pair in expected.items()}
+    assert optimizer.param_groups[0]["lr"] == 0.2  # the one that reports show
+    set_lr(optimizer, 0.5)
+    assert {g["lr"] for g in optimizer.param_groups} == {
+        g["initial_lr"] / 2 for g in optimizer.param_groups
+    }
+
+
+@pytest.mark.parametrize(
+    ("rule", "batch_size", "factor"), [("linear", 512, 2), ("linear", 64, 0.25), ("sqrt", 1024, 2)]
+)
+def test_the_rate_follows_the_batch_size(rule, batch_size, factor):
+    config = SgdConfig(name="sgd", lr=0.1, lr_scaling=LrScalingConfig(rule=rule, base=256))
+    optimizer = build_optimizer(config, nn.Linear(2, 2), batch_size)
+    assert [g["initial_lr"] for g in optimizer.param_groups] == pytest.approx([0.1 * factor] * 2)
+    with pytest.raises(ValueError, match="batch_size"):
+        build_optimizer(config, nn.Linear(2, 2))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"lr_factors": {"layer9": 0.5}}, "lr_factors: no part of Sequential is named 'layer9'"),
+        ({"layer_decay": {"factor": 0.5, "layers": ["0", "9"]}}, "layers: no part of Sequential"),
+        ({"layer_decay": {"factor": 0.5, "layers": ["0", "*.bias"]}}, "both name 0.bias"),
+    ],
+)
+def test_patterns_that_name_nothing_or_twice_are_refused(options, message):
+    with pytest.raises(RecipeError, match=message):
+        pair_of(SgdConfig.model_validate({"name": "sgd", "lr": 0.1, **options}))
+
+
+def test_layer_decay_takes_the_parts_of_the_model_by_itself():
+    config = SgdConfig(name="sgd", lr=1.0, layer_decay=LayerDecayConfig(factor=0.1))
+    _, optimizer = pair_of(config)
+    rates = sorted({g["lr"] for g in optimizer.param_groups})
+    assert rates == pytest.approx([0.01, 0.1, 1])
+
+
+@pytest.mark.parametrize("name", ["momentum", "rmsprop centered", "adam", "adamw"])
+def test_momentum_is_set_and_given_back(name):
+    _, optimizer = pair_of(CONFIGS[name][0])
+    momenta = [
+        [g["betas"][0] if "betas" in g else g["momentum"] for g in optimizer.param_groups]
+        for wanted in (0.3, None)
+        if not set_momentum(optimizer, wanted)
+    ]
+    assert momenta[0] == [0.3, 0.3]
+    assert momenta[1] == [CONFIGS[name][0].model_dump().get("momentum", 0.7)] * 2
+    assert optimizer.param_groups[0].get("betas", (0, 0.8))[1] == 0.8
+
+
+@pytest.mark.parametrize("name", ["sgd", "rmsprop", "adagrad"])
+def test_momentum_cannot_be_cycled_where_there_is_none(name):
+    _, optimizer = pair_of(CONFIGS[name][0])
+    set_momentum(optimizer, None)
+    with pytest.raises(TrainError, match="runs without momentum"):
+        set_momentum(optimizer, 0.3)
 
 
 def test_set_lr_is_relative_to_the_peak_however_often():

@@ -25,7 +25,8 @@ def test_an_epoch_is_one_plain_line():
     voice, file = report()
     voice.epoch(ROW, seconds=2.04)
     assert file.getvalue() == (
-        "epoch  3/15   train 1.2500 50.00%   val 0.7500 87.50%   lr 0.05   2.0 s\n"
+        "epoch  3/15   train 1.2500 50.00%   val 0.7500 87.50%   lr 0.05   "
+        "0 images/s, 0% waiting   2.0 s\n"
     )
 
 

@@ -57,6 +57,26 @@ def test_resuming_without_metrics_begins_them_anew(run):
     assert [row["epoch"] for row in run.rows()] == ["3"]
 
 
+def test_resuming_amid_the_first_epoch_drops_its_row(run):
+    log(run, 1)
+    run.resume(RECIPE, {}, epochs=0)
+    assert run.rows() == []
+    log(run, 1)
+    assert [row["epoch"] for row in run.rows()] == ["1"]
+
+
+def test_only_the_latest_steps_are_kept(run):
+    for step in (9, 10, 100):
+        run.step(step).touch()
+    (run.path / "step-mine.pt").touch()
+    run.keep_steps(2)
+    assert sorted(path.name for path in run.path.glob("step-*")) == [
+        "step-10.pt",
+        "step-100.pt",
+        "step-mine.pt",
+    ]
+
+
 def test_a_new_run_moves_the_older_one_away_and_touches_nothing_else(run):
     log(run, 1)
     run.last.write_text("old")

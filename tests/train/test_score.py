@@ -3,7 +3,7 @@ import torch
 from torch.nn import functional
 
 from augpipe.errors import DataError
-from augpipe.train.score import Tally, evaluate
+from augpipe.train.score import Scores, Tally, evaluate
 
 CPU = torch.device("cpu")
 
@@ -85,15 +85,15 @@ def test_soft_labels_are_hit_at_their_largest_entry():
     tally = Tally(CPU)
     logits = torch.tensor([[3.0, 1.0], [0.0, 1.0]])
     tally.add(torch.tensor(2.0), logits, torch.tensor([[0.7, 0.3], [0.6, 0.4]]))
-    assert tally.scores() == (2.0, 0.5)
+    assert tally.scores() == Scores(2.0, 0.5)
 
 
 def test_batches_left_out_do_not_count():
     tally, logits = Tally(CPU), torch.eye(2)
     tally.add(torch.tensor(1.0), logits, torch.tensor([0, 1]), counted=torch.tensor(True))
     tally.add(torch.tensor(torch.nan), logits, torch.tensor([1, 0]), counted=torch.tensor(False))
-    assert tally.scores() == (1.0, 1.0)
+    assert tally.scores() == Scores(1.0, 1.0)
 
 
 def test_nothing_counted_is_nan():
-    assert repr(Tally(CPU).scores()) == "Scores(loss=nan, accuracy=nan)"
+    assert repr(Tally(CPU).scores()) == "Scores(loss=nan, accuracy=nan, top_k=None, confusion=None)"

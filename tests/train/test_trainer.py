@@ -75,9 +75,12 @@ def test_a_run_learns_and_leaves_all_its_files(make_trainer, tmp_path):
     assert result.epochs == 6
     assert sorted(file.name for file in result.out.iterdir()) == [
         "best.pt",
+        "classes.csv",
         "config.yaml",
+        "confusion.csv",
         "curves.png",
         "env.json",
+        "events.jsonl",
         "last.pt",
         "metrics.csv",
     ]
@@ -202,7 +205,11 @@ def test_interrupted_before_the_first_checkpoint(make_trainer, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         make_trainer(on_batch=kill_at(0, 1), console=console).fit()
     assert "nothing was saved" in console.file.getvalue()
-    assert sorted(file.name for file in (tmp_path / "run").iterdir()) == ["config.yaml", "env.json"]
+    assert sorted(file.name for file in (tmp_path / "run").iterdir()) == [
+        "config.yaml",
+        "env.json",
+        "events.jsonl",
+    ]
 
 
 def test_interrupted_while_the_first_checkpoint_is_written(make_trainer, monkeypatch):

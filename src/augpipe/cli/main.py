@@ -13,8 +13,11 @@ from rich.console import Console
 
 from augpipe import __version__
 from augpipe.cli.explain import explain
+from augpipe.cli.export import export
 from augpipe.cli.ops import ops
 from augpipe.cli.preview import preview
+from augpipe.cli.split import split
+from augpipe.cli.stats import stats
 from augpipe.cli.train import train
 from augpipe.data.decode import decoder_name
 from augpipe.errors import AugpipeError
@@ -27,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, preview, explain, ops):
+for command in (train, preview, explain, ops, stats, split, export):
     app.command()(command)
 
 

@@ -17,6 +17,10 @@ out = Console(soft_wrap=True, highlight=False, markup=False)
 RecipeArgument = Annotated[
     str, typer.Argument(help="A recipe file, or the name of a shipped recipe.", show_default=False)
 ]
+DataArgument = Annotated[
+    str,
+    typer.Argument(help="A folder, a table, or what else holds pictures.", show_default=False),
+]
 DataOption = Annotated[
     str | None,
     typer.Option("--data", help="A folder of class folders, or a table; instead of the recipe's."),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Protocol
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any, NamedTuple, Protocol, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from augpipe.errors import DataError, RecipeError
@@ -22,19 +25,35 @@ class Batch(Protocol):
     def labels(self) -> Tensor | None:
         """(B,) int64 classes, or (B, C) float32 distributions over classes."""
 
+    @property
+    def index(self) -> Tensor:
+        """(B,) int64 on the CPU, the rows of the data set."""
 
-class Loader(Protocol):
+
+class Labelled(NamedTuple):
+    """A batch where the model is: images, labels, and the rows of the data set they were."""
+
+    images: Tensor
+    labels: Tensor
+    rows: list[int]
+
+
+class Batches(Protocol):
+    """Batches that may be gone through."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """One after the other; each is a `Batch`."""
+
+
+class Loader(Batches, Protocol):
     """Batches, one epoch for each iteration; `dataset.classes` names the classes."""
 
     @property
     def dataset(self) -> Any:
         """The data set, with a sequence of names as `classes`."""
-
-    def __len__(self) -> int:
-        """The number of batches in an epoch."""
-
-    def __iter__(self) -> Iterator[Any]:
-        """The batches of one epoch."""
 
     def set_epoch(self, epoch: int) -> None:
         """Let the next iteration be this epoch."""
@@ -46,8 +65,20 @@ class Loader(Protocol):
         """Stand there again; refuses the state of other data."""
 
 
-def pair(batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The images and labels of a batch on the device.
+T = TypeVar("T")
+
+
+def windows(batches: Iterable[T], size: int) -> Iterator[list[T]]:
+    """The batches in lists of `size`; the last one has what is left."""
+    left = iter(batches)
+    while window := list(islice(left, size)):
+        yield window
+
+
+def pair(
+    batch: Batch, device: torch.device, layout: torch.memory_format = torch.preserve_format
+) -> Labelled:
+    """A batch on the device; pictures, if there is one of each sample, in that memory layout.
 
     Raises:
         DataError: the batch has no class labels.
@@ -60,7 +91,18 @@ def pair(batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:
         raise RecipeError(
             f"the batches hold {images.dtype} images; add pipeline.normalize to the recipe"
         )
-    return images.to(device, non_blocking=True), labels.to(device, non_blocking=True)
+    images = images.to(device, torch.float32, non_blocking=True)  # autocast knows what to narrow
+    if images.ndim == 4:
+        images = images.to(memory_format=layout)
+    return Labelled(images, labels.to(device, non_blocking=True), batch.index.tolist())
+
+
+def labels_of(loader: Loader) -> NDArray[np.int64] | None:
+    """(N,) the class of each row of a loader's data, if that is known before rows are read."""
+    labels: NDArray[np.int64] | None = getattr(
+        getattr(loader, "source", loader.dataset), "labels", None
+    )
+    return labels
 
 
 def common_classes(train_loader: Loader, val_loader: Loader) -> list[str]:

@@ -5,6 +5,7 @@ They hold tensors, numbers and strings only, so that `torch.load(weights_only=Tr
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
@@ -13,8 +14,9 @@ from torch import Tensor
 
 from augpipe.errors import StateError
 from augpipe.train.atomic import replacing
+from augpipe.train.stopping import Waiting
 
-VERSION = 1
+VERSION = 2
 
 
 class Best(TypedDict):
@@ -24,21 +26,42 @@ class Best(TypedDict):
     epoch: int
 
 
-class State(TypedDict):
-    """What a checkpoint holds.
+class Underway(TypedDict):
+    """What the steps of an epoch that is not finished have come to: `Tally`'s state, and skips."""
 
-    `epoch` and `step` count what is finished; `ema` is None for a run without an average, whose
-    `updates` are 0; `recipe` is YAML, and `recipe_hash` its fingerprint.
+    tally: dict[str, list[float]]
+    skipped: int
+
+
+class Learnt(TypedDict):
+    """The state of a `Learner`.
+
+    `ema` is None for a run without an average, whose `updates` are 0; `taken` counts the steps that
+    were not skipped.
     """
 
-    version: int
     model: dict[str, Tensor]
     ema: dict[str, Tensor] | None
     updates: int
     optimizer: dict[str, Any]
+    taken: int
+    precision: dict[str, Any]
+    guard: dict[str, int]
+
+
+class State(Learnt):
+    """What a checkpoint holds.
+
+    `epoch` and `step` count what is finished; `underway` is None where a checkpoint was written at
+    the end of an epoch; `recipe` is YAML, and `recipe_hash` its fingerprint.
+    """
+
+    version: int
     step: int
     epoch: int
+    underway: Underway | None
     best: Best
+    stopping: Waiting
     classes: list[str]
     loader: dict[str, Any]
     rng: dict[str, Tensor]
@@ -78,10 +101,14 @@ def _read(path: Path) -> dict[str, Any]:
         raise StateError(f"there is no checkpoint {path}")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
+        with zipfile.ZipFile(path) as file:
+            damaged = file.testzip()  # torch writes checksums, but does not look at them
     except Exception as error:
         # Whatever torch trips over, be it the zip, the pickle or a forbidden class, means the same.
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise StateError(f"{path} is no checkpoint, or a damaged one: {reason}") from error
+    if damaged:
+        raise StateError(f"{path} is a damaged checkpoint: the checksum of {damaged} is wrong")
     if not isinstance(state, dict):
         raise StateError(f"{path} is no checkpoint of a run: it holds a {type(state).__name__}")
     return state
@@ -96,6 +123,20 @@ def strip_wrappers(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     while weights and all(name.startswith("module.") for name in weights):
         weights = {name.removeprefix("module."): tensor for name, tensor in weights.items()}
     return weights
+
+
+def refuse_other_classes(state: State, classes: list[str], path: Path) -> None:
+    """Let a run go on only with the classes it began with.
+
+    Raises:
+        StateError: `state`, which was read from `path`, knows other classes, or in another order.
+    """
+    if state["classes"] != classes:
+        odd = ", ".join(sorted(set(state["classes"]) ^ set(classes))[:5]) or "their order"
+        raise StateError(
+            f"{path} was trained on {len(state['classes'])} classes, the data has {len(classes)}; "
+            f"they differ in: {odd}; resume with the data of that run"
+        )
 
 
 def refuse_other_recipe(state: State, fingerprint: str, path: Path) -> None:

@@ -1,77 +1,31 @@
-"""Networks by name: our own small one, and every classification model of torchvision."""
+"""Networks by name: our own, and every classification model of torchvision and of timm."""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import torchvision
-from torch import Tensor, nn
+from torch import nn
 
 from augpipe.errors import RecipeError, suggest
 from augpipe.train.config import ModelConfig
+from augpipe.train.nets.small import ConvNet, small_cnn
 
-
-class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions beside a pooled shortcut; halves height and width (He et al., 2016).
-
-    The last norm keeps its scale of 1: starting it at 0 (Goyal et al., 2017) costs a run as short
-    as the demo's five of its fifteen epochs.
-    """
-
-    def __init__(self, channels_in: int, channels_out: int) -> None:
-        super().__init__()
-        self.residual = nn.Sequential(
-            nn.Conv2d(channels_in, channels_out, 3, stride=2, padding=1, bias=False),
-            nn.BatchNorm2d(channels_out),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(channels_out, channels_out, 3, padding=1, bias=False),
-            nn.BatchNorm2d(channels_out),
-        )
-        self.shortcut = nn.Sequential(
-            nn.AvgPool2d(2, ceil_mode=True),
-            nn.Conv2d(channels_in, channels_out, 1, bias=False),
-            nn.BatchNorm2d(channels_out),
-        )
-        self.activation = nn.ReLU(inplace=True)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) to (B, C', ceil(H / 2), ceil(W / 2))."""
-        activated: Tensor = self.activation(self.residual(images) + self.shortcut(images))
-        return activated
-
-
-def small_cnn(num_classes: int, widths: tuple[int, ...] = (24, 48, 96)) -> nn.Module:
-    """A residual network for small pictures, such as 32 x 32; seconds per epoch on two cores.
-
-    Args:
-        num_classes: outputs.
-        widths: channels of the stem and of each block after it; each block halves the picture.
-
-    Returns:
-        A model of (B, 3, H, W) float32 images, of any size, to (B, num_classes) logits.
-    """
-    stem = [
-        nn.Conv2d(3, widths[0], 3, padding=1, bias=False),
-        nn.BatchNorm2d(widths[0]),
-        nn.ReLU(inplace=True),
-    ]
-    blocks = [ResidualBlock(*pair) for pair in zip((widths[0], *widths), widths, strict=False)]
-    head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(widths[-1], num_classes)]
-    return nn.Sequential(*stem, *blocks, *head)
-
-
-MODELS: dict[str, Callable[[int], nn.Module]] = {"small_cnn": small_cnn}
+MODELS: dict[str, Callable[[int], nn.Module]] = {"small_cnn": small_cnn, "convnet": ConvNet}
 
 # These two return more than logits unless told not to, and ask for a decision about their init.
 _OPTIONS: dict[str, dict[str, Any]] = {
     "googlenet": {"aux_logits": False, "init_weights": True},
     "inception_v3": {"aux_logits": False, "init_weights": True},
 }
+_TIMM = "timm."
 
 
 def known_models() -> list[str]:
-    """Every name that `build_model` takes."""
+    """Every name that `build_model` takes, but those of timm."""
     return [*MODELS, *torchvision.models.list_models(module=torchvision.models)]
 
 
@@ -86,7 +40,8 @@ def build_model(config: ModelConfig, num_classes: int) -> nn.Module:
         A model of (B, 3, H, W) float32 images to (B, classes) logits.
 
     Raises:
-        RecipeError: the name is unknown, or the data has more classes than the recipe says.
+        RecipeError: the name is unknown, the model does not take one of its options, timm is not
+            installed, or the data has more classes than the recipe says.
     """
     outputs = config.num_classes or num_classes
     if outputs < num_classes:
@@ -94,11 +49,34 @@ def build_model(config: ModelConfig, num_classes: int) -> nn.Module:
             f"train.model.num_classes is {outputs}, but the data has {num_classes} classes; "
             "raise it, or leave it out to take the number from the data"
         )
+    if config.convnet:
+        return ConvNet(outputs, config.convnet)
     if config.name in MODELS:
         return MODELS[config.name](outputs)
-    if config.name not in known_models():
-        remedy = suggest(config.name, known_models())
-        raise RecipeError(f"train.model.name: unknown model {config.name!r}; {remedy}")
-    options = _OPTIONS.get(config.name, {})
-    model: nn.Module = torchvision.models.get_model(config.name, num_classes=outputs, **options)
+    return _foreign(config, outputs)
+
+
+def _foreign(config: ModelConfig, outputs: int) -> nn.Module:
+    """A model that torchvision or timm builds."""
+    make, known = torchvision.models.get_model, known_models()
+    name = config.name
+    if name.startswith(_TIMM):
+        timm = _import_timm()
+        name = name.removeprefix(_TIMM)
+        make, known = timm.create_model, timm.list_models()
+    if name not in known:
+        raise RecipeError(f"train.model.name: unknown model {name!r}; {suggest(name, known)}")
+    try:
+        model: nn.Module = make(
+            name, num_classes=outputs, **{**_OPTIONS.get(config.name, {}), **config.options}
+        )
+    except TypeError as error:
+        raise RecipeError(f"train.model.options: {name} says: {error}") from error
     return model
+
+
+def _import_timm() -> ModuleType:
+    try:
+        return importlib.import_module("timm")
+    except ImportError as error:
+        raise RecipeError("timm is not installed; pip install 'augpipe[timm]'") from error

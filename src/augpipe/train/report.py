@@ -2,37 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import track
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from augpipe.train.batches import Loader
+from augpipe.train.pace import Pace
+
+# Seconds between two looks at the device for the bar's sake.
+_REFRESH = 0.5
 
 
 class Report:
-    """The voice of a run on one console."""
+    """The voice of a run on one console.
+
+    Attributes:
+        pace: of the epoch that is running, or ran last.
+    """
 
     def __init__(self, console: Console, epochs: int) -> None:
         self._console = console
         self._epochs = epochs
+        self.pace = Pace()
 
     def say(self, text: str) -> None:
         """Print one line of text as it is: paths are not markup, and long lines are not broken."""
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    def watch(self, loader: Loader, epoch: int) -> Iterator[Any]:
-        """The loader's batches, with a bar while they last if the console is a terminal."""
-        yield from track(
-            loader,
-            description=f"epoch {epoch}/{self._epochs}",
-            total=len(loader),
-            console=self._console,
-            transient=True,
-            disable=not self._console.is_terminal,
-        )
+    def watch(
+        self, loader: Loader, epoch: int, status: Callable[[], str] = lambda: ""
+    ) -> Iterator[Any]:
+        """The loader's batches, with a bar while they last if the console is a terminal.
+
+        Args:
+            loader: where they come from.
+            epoch: which epoch it is, counted from 1.
+            status: what the bar says of the training; asked twice a second at the most, and only
+                if there is a bar, for it may wait for the device.
+        """
+        self.pace = Pace()
+        with self._bar() as bar:
+            task = bar.add_task(f"epoch {epoch}/{self._epochs}", total=len(loader), status="")
+            asked = time.perf_counter()
+            for batch in self.pace.watch(loader):
+                yield batch
+                bar.advance(task)
+                if not bar.disable and time.perf_counter() - asked > _REFRESH:
+                    bar.update(task, status=f"{status()}   {self.pace}")
+                    asked = time.perf_counter()
 
     def epoch(self, row: Mapping[str, Any], seconds: float) -> None:
         """One line about a finished epoch."""
@@ -42,7 +63,7 @@ class Report:
             for name in ("train", "val", "ema")
             if f"{name}_loss" in row
         ]
-        parts += [f"lr {row['lr']:.3g}", f"{seconds:.1f} s"]
+        parts += [f"lr {row['lr']:.3g}", str(self.pace), f"{seconds:.1f} s"]
         if row["skipped_steps"]:
             parts.append(f"{row['skipped_steps']} steps skipped: not finite")
         self.say("   ".join(parts))
@@ -52,4 +73,16 @@ class Report:
         if last.exists():
             self.say(f"interrupted; {last} is whole, repeat the command with --resume to go on")
         else:
-            self.say("interrupted before the first epoch was finished; nothing was saved")
+            self.say("interrupted before the first checkpoint; nothing was saved")
+
+    def _bar(self) -> Progress:
+        return Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[status]}", markup=False),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )

@@ -6,33 +6,47 @@ import csv
 import io
 import json
 import platform
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from augpipe.errors import StateError
 from augpipe.train.atomic import replacing
+from augpipe.train.confusion import all_names, per_class
+from augpipe.train.events import EventLog
 
+_OURS = re.compile(
+    r"config\.yaml|env\.json|metrics\.csv|events\.jsonl|curves\.png|first_batch\.png"
+    r"|confusion\.csv|classes\.csv|wandb\.id|(last|best|step-\d+)\.pt"
+)
 _PACKAGES = ("augpipe", "torch", "torchvision", "numpy", "opencv-python-headless", "pillow")
 
 
 class RunDir:
     """A run's files; whatever else lies in the folder is left alone.
 
-        config.yaml   the resolved recipe
-        env.json      versions, device, seed, command
-        metrics.csv   one row for each epoch
-        curves.png    the same as a picture
-        last.pt       the checkpoint after the last finished epoch
-        best.pt       the checkpoint with the best validation accuracy
-        previous/     these files of the run that this folder held before, if it did
+        config.yaml      the resolved recipe
+        env.json         versions, device, seed, command
+        metrics.csv      one row for each epoch
+        events.jsonl     what happened when, over all resumes
+        curves.png       the metrics as a picture
+        first_batch.png  the first training batch as the model saw it
+        confusion.csv    best.pt on the validation data: rows are classes, columns answers
+        classes.csv      the same for each class: precision, recall, F1
+        last.pt          the latest checkpoint
+        step-N.pt        the checkpoint after step N
+        best.pt          the checkpoint with the best validation accuracy
+        previous/        these files of the run that this folder held before, if it did
 
     Attributes:
         path: the folder.
+        events: the log of what happened.
     """
 
     def __init__(self, path: Path) -> None:
@@ -41,8 +55,10 @@ class RunDir:
         self.env = path / "env.json"
         self.metrics = path / "metrics.csv"
         self.curves = path / "curves.png"
+        self.first_batch = path / "first_batch.png"
         self.last = path / "last.pt"
         self.best = path / "best.pt"
+        self.events = EventLog(path / "events.jsonl")
 
     def begin(self, recipe: str, circumstances: Mapping[str, Any]) -> Path | None:
         """Make the folder ready for a new run.
@@ -77,8 +93,10 @@ class RunDir:
         self._describe(recipe, circumstances)
         rows = self.rows()[:epochs]
         if rows:
-            with replacing(self.metrics) as file:
-                file.write(_csv([list(rows[0]), *(list(row.values()) for row in rows)]).encode())
+            lines = [list(rows[0]), *(list(row.values()) for row in rows)]
+            _replace(self.metrics, _csv(lines))
+        else:
+            self.metrics.unlink(missing_ok=True)
 
     def log(self, row: Mapping[str, Any]) -> None:
         """Append one epoch to the metrics; the first one brings the header."""
@@ -93,25 +111,56 @@ class RunDir:
         with self.metrics.open(encoding="utf-8", newline="") as file:
             return list(csv.DictReader(file))
 
+    def judge(self, confusion: Tensor, classes: Sequence[str]) -> None:
+        """Write how the best model so far does at each class.
+
+        Args:
+            confusion: (C, C) counts, samples of class [row] answered as class [column].
+            classes: the names of the classes.
+        """
+        names = all_names(classes, len(confusion))
+        table = [[name, *row] for name, row in zip(names, confusion.tolist(), strict=True)]
+        _replace(self.path / "confusion.csv", _csv([["class", *names], *table]))
+        rows = per_class(confusion, classes)
+        lines = [list(rows[0]), *(list(row.values()) for row in rows)]
+        _replace(self.path / "classes.csv", _csv(lines))
+
+    def step(self, number: int) -> Path:
+        """The checkpoint after that many steps."""
+        return self.path / f"step-{number}.pt"
+
+    def keep_steps(self, count: int) -> None:
+        """Delete all but the latest `count` checkpoints of steps."""
+        for path in self._steps()[count:]:
+            path.unlink(missing_ok=True)
+
+    def _steps(self) -> list[Path]:
+        """The latest first."""
+        steps = self.path.glob("step-*.pt")
+        known = [path for path in steps if path.stem.removeprefix("step-").isdecimal()]
+        return sorted(known, key=lambda path: int(path.stem.removeprefix("step-")), reverse=True)
+
     def _move_older_run(self) -> Path | None:
-        files = (self.config, self.env, self.metrics, self.curves, self.last, self.best)
-        older = [file for file in files if file.exists()]
+        older = self._files(self.path)
         if not older:
             return None
         previous = self.path / "previous"
         previous.mkdir(exist_ok=True)
-        for file in files:
-            (previous / file.name).unlink(missing_ok=True)
+        for file in self._files(previous):
+            file.unlink()
         for file in older:
             file.rename(previous / file.name)
         return previous
 
     def _describe(self, recipe: str, circumstances: Mapping[str, Any]) -> None:
         environment = {**circumstances, **_environment()}
-        with replacing(self.config) as file:
-            file.write(recipe.encode())
-        with replacing(self.env) as file:
-            file.write((json.dumps(environment, indent=2) + "\n").encode())
+        _replace(self.config, recipe)
+        _replace(self.env, json.dumps(environment, indent=2) + "\n")
+
+    @staticmethod
+    def _files(folder: Path) -> list[Path]:
+        """Those files of a folder that a run has written."""
+        return [path for path in folder.glob("*") if _OURS.fullmatch(path.name) and path.is_file()]
 
 
 def _environment() -> dict[str, Any]:
@@ -130,6 +179,11 @@ def _version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
+
+
+def _replace(path: Path, text: str) -> None:
+    with replacing(path) as file:
+        file.write(text.encode())
 
 
 def _csv(lines: list[list[Any]]) -> str:

@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
-from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+from torch.nn.parallel import DistributedDataParallel
+from torch.nn.utils import get_total_norm
 
+from augpipe.train.batches import Labelled
+from augpipe.train.clip import Clip
 from augpipe.train.ema import Ema
 from augpipe.train.guard import Guard
+from augpipe.train.loss import Loss
 from augpipe.train.optim import set_lr
+from augpipe.train.precision import Precision
+from augpipe.train.rate import Rate
 from augpipe.train.score import Tally
 
 
 class Step:
-    """Forward, backward, norm, finite?, clip, optimizer, average; nothing waits for the device.
+    """Forward, backward, unscale, norm, finite?, clip, optimizer, average: without waiting.
 
     Whether loss and gradients are finite is decided on the device. Where they are not, the weights,
-    the optimizer's state and the average stay as they are, and the batch is left out of the tally.
-    The schedule counts every step, also a skipped one, because only the device knows of it.
+    the optimizer's state, the average and the schedule stay as they are, and the batches are left
+    out of the tally.
+
+    Args:
+        model: (B, 3, H, W) to (B, C) logits; may be compiled, or wrapped for several processes.
+        optimizer: a fused one, of the model's parameters.
+        guard: is told of every step.
+        rate: the schedule.
+        loss: what to minimise.
+        ema: the average that follows.
+        clip: what keeps gradients small.
+        precision: what the network computes in; by default float32.
     """
 
     def __init__(
@@ -26,47 +44,68 @@ class Step:
         model: nn.Module,
         optimizer: torch.optim.Optimizer,
         guard: Guard,
-        ema: Ema | None = None,
+        rate: Rate,
+        loss: Loss,
         *,
-        clip_norm: float | None = None,
-        label_smoothing: float = 0.0,
+        ema: Ema | None = None,
+        clip: Clip | None = None,
+        precision: Precision | None = None,
     ) -> None:
         self._model = model
         self._optimizer = optimizer
         self._parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        self._guard = guard
-        self._ema = ema
-        self._clip_norm = clip_norm
-        self._label_smoothing = label_smoothing
+        self._guard, self._rate, self._loss = guard, rate, loss
+        self._ema, self._clip = ema, clip
+        self._precision = precision or Precision("float32", self._parameters[0].device)
 
-    def __call__(self, images: Tensor, labels: Tensor, lr_factor: float, tally: Tally) -> None:
+    def __call__(self, window: Sequence[Labelled], tally: Tally) -> None:
         """Take one step.
 
         Args:
-            images: (B, 3, H, W) float32 on the device.
-            labels: (B,) int64 classes, or (B, C) float32 distributions over classes.
-            lr_factor: the schedule's factor of the peak learning rate for this step.
-            tally: where the batch's loss, hits and samples are added.
+            window: the batches whose gradients make the step, on the device.
+            tally: where their loss, hits and samples are added.
         """
         self._optimizer.zero_grad(set_to_none=True)
-        logits = self._model(images)
-        loss = functional.cross_entropy(logits, labels, label_smoothing=self._label_smoothing)
-        torch.autograd.backward(loss)
-        taken = self._clip().isfinite() & loss.isfinite()
-        set_lr(self._optimizer, lr_factor)
+        answers, loss = self._backward(window)
+        self._precision.unscale(self._optimizer)
+        norm = get_total_norm([p.grad for p in self._parameters if p.grad is not None])
+        taken = norm.isfinite() & loss.isfinite()
+        if self._clip:
+            self._clip(self._parameters, norm)
+        set_lr(self._optimizer, self._rate.now())
         self._step_where(taken)
+        self._precision.update()
         if self._ema:
             self._ema.update(taken)
-        self._guard.note(taken)
-        tally.add(loss, logits, labels, counted=taken)
+        self._rate.advance(taken)
+        self._guard.note(taken, [row for batch in window for row in batch.rows])
+        for batch, (logits, mean) in zip(window, answers, strict=True):
+            tally.add(mean, logits, batch.labels, counted=taken)
 
-    def _clip(self) -> Tensor:
-        """Clip the gradients in place; returns their global L2 norm before that."""
-        gradients = [p.grad for p in self._parameters if p.grad is not None]
-        norm = get_total_norm(gradients)
-        if self._clip_norm is not None:
-            clip_grads_with_norm_(self._parameters, self._clip_norm, norm)
-        return norm
+    def _backward(self, window: Sequence[Labelled]) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
+        """Add up the gradients of the window's mean loss, which weights batches by their size.
+
+        Returns:
+            Logits and mean loss of each batch, and the mean loss of all; without gradients.
+        """
+        sizes = [self._loss.size(batch.labels) for batch in window]
+        whole = torch.stack(sizes).sum()
+        answers, losses = [], []
+        for number, (batch, size) in enumerate(zip(window, sizes, strict=True), start=1):
+            with self._unless_last(number == len(window)):
+                with self._precision.autocast():
+                    logits = self._model(batch.images)
+                    loss = self._loss(logits, batch.labels)
+                self._precision.backward(loss / whole)
+            answers.append((logits.detach(), loss.detach() / size))
+            losses.append(loss.detach())
+        return answers, torch.stack(losses).sum() / whole
+
+    def _unless_last(self, last: bool) -> AbstractContextManager[None]:
+        """Processes exchange gradients once a step; DDP decides that in the forward pass."""
+        if last or not isinstance(self._model, DistributedDataParallel):
+            return nullcontext()
+        return self._model.no_sync()
 
     def _step_where(self, taken: Tensor) -> None:
         """Step if `taken`, by the flag with which `torch.amp.GradScaler` skips a fused step."""

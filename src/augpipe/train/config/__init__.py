@@ -4,6 +4,7 @@ Imports no torch, so that a recipe can be checked, and its schema printed, in mi
 are pydantic's; whoever read the file turns them into errors that name the file and the line's path.
 """
 
+from augpipe.train.config.keep import CheckpointConfig, WriterName
 from augpipe.train.config.model import ModelConfig
 from augpipe.train.config.optimizer import AdamWConfig, OptimizerConfig, SgdConfig
 from augpipe.train.config.schedule import (
@@ -14,20 +15,25 @@ from augpipe.train.config.schedule import (
     WarmupCosineConfig,
 )
 from augpipe.train.config.section import Section
-from augpipe.train.config.train import ClipConfig, EmaConfig, TrainConfig
+from augpipe.train.config.step import ClipConfig, EarlyStoppingConfig, PrecisionName
+from augpipe.train.config.train import EmaConfig, TrainConfig
 
 __all__ = [
     "AdamWConfig",
+    "CheckpointConfig",
     "ClipConfig",
     "ConstantConfig",
     "CosineConfig",
+    "EarlyStoppingConfig",
     "EmaConfig",
     "ModelConfig",
     "OptimizerConfig",
+    "PrecisionName",
     "ScheduleConfig",
     "Section",
     "SgdConfig",
     "StepConfig",
     "TrainConfig",
     "WarmupCosineConfig",
+    "WriterName",
 ]

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import model_validator
 
 from augpipe.schema import Positive
+from augpipe.train.config.keep import CheckpointConfig, WriterName
 from augpipe.train.config.model import ModelConfig
 from augpipe.train.config.optimizer import OptimizerConfig
 from augpipe.train.config.schedule import ConstantConfig, ScheduleConfig, WarmupCosineConfig
 from augpipe.train.config.section import BelowOne, Count, Section
-
-
-class ClipConfig(Section):
-    """Gradients scaled down to a global L2 norm of at most `norm` (Pascanu et al., 2013)."""
-
-    norm: Positive
+from augpipe.train.config.step import ClipConfig, EarlyStoppingConfig, PrecisionName
 
 
 class EmaConfig(Section):
@@ -37,6 +33,25 @@ class TrainConfig(Section):
     ema: EmaConfig | None = None
     label_smoothing: BelowOne = 0.0
     """Probability taken from the label and spread over all classes (Szegedy et al., 2016)."""
+    class_weights: Literal["balanced"] | tuple[Positive, ...] | None = None
+    """What a sample of each class counts in the loss: numbers in the order of the classes, or
+    `balanced`, which lets every class count the same."""
+    accumulate: Count = 1
+    """Batches whose gradients make one step; the last step of an epoch may have fewer."""
+    precision: PrecisionName = "float32"
+    """What the network computes in; its weights are float32 in any case."""
+    channels_last: bool = False
+    """Lay pictures and filters out channel by channel, which most GPUs convolve faster."""
+    compile: bool = False
+    """Train the network as `torch.compile` rewrites it."""
+    early_stopping: EarlyStoppingConfig | None = None
+    max_skipped: Count = 10
+    """So many steps in a row whose loss or gradients are not finite end the run."""
+    top_k: Count | None = None
+    """Report also how often the class is among the first k answers."""
+    checkpoint: CheckpointConfig = CheckpointConfig()
+    writers: tuple[WriterName, ...] = ()
+    """Where metrics go beside the run's folder; each is an extra of augpipe."""
 
     @model_validator(mode="after")
     def _warmup_fits(self) -> Self:

@@ -1,0 +1,105 @@
+"""Mean and standard deviation of all pixels of a dataset: streaming, and exact.
+
+Each picture is decoded, counted and forgotten. What is kept is how many pixels there are of each of
+the 256 values in each channel, as integers, so there is no rounding until the last division, and
+neither the order nor the number of threads can matter.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from augpipe.data.dataset import ImageDataset
+from augpipe.errors import DataError
+
+Counts = NDArray[np.int64]
+
+_ROWS_A_TASK = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """What is known about the pixels of a dataset, in which every pixel counts alike.
+
+    Attributes:
+        counts: (3, 256) int64, how many pixels have each value, of red, green and blue.
+        sizes: (N, 2) int64, height and width of each picture, upright.
+    """
+
+    counts: Counts
+    sizes: NDArray[np.int64]
+
+    @property
+    def mean(self) -> tuple[float, ...]:
+        """Of each channel, in [0, 1]: what `normalize` takes."""
+        return tuple(total / pixels / 255 for pixels, total, _ in self._moments())
+
+    @property
+    def std(self) -> tuple[float, ...]:
+        """The standard deviation (of the pixels that there are, not an estimate), in [0, 1]."""
+        return tuple(
+            math.sqrt(pixels * squares - total**2) / pixels / 255
+            for pixels, total, squares in self._moments()
+        )
+
+    def _moments(self) -> list[tuple[int, int, int]]:
+        """For each channel the number of pixels, their sum and the sum of their squares.
+
+        In Python's integers: squares of sums do not fit into 64 bits.
+        """
+        return [
+            (
+                sum(counts),
+                sum(value * count for value, count in enumerate(counts)),
+                sum(value**2 * count for value, count in enumerate(counts)),
+            )
+            for counts in self.counts.tolist()
+        ]
+
+
+def measure(
+    dataset: ImageDataset,
+    *,
+    threads: int | None = None,
+    on_rows: Callable[[int], None] = lambda rows: None,
+) -> Statistics:
+    """Decode all pictures of a dataset, full size, and count their pixels.
+
+    Args:
+        dataset: which one.
+        threads: how many decode at once; by default one for each processor.
+        on_rows: told, now and then, how many more rows are done.
+
+    Raises:
+        DataError: the dataset is empty, or a picture cannot be read.
+    """
+    if not len(dataset):
+        raise DataError("the dataset has no rows, and so no statistics")
+    counts = np.zeros((3, 256), np.int64)
+    sizes: list[tuple[int, int]] = []
+    starts = range(0, len(dataset), _ROWS_A_TASK)
+    tasks = [range(start, min(start + _ROWS_A_TASK, len(dataset))) for start in starts]
+    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+        for some, shapes in pool.map(lambda rows: _count(dataset, rows), tasks):
+            counts += some
+            sizes += shapes
+            on_rows(len(shapes))
+    return Statistics(counts, np.array(sizes, np.int64))
+
+
+def _count(dataset: ImageDataset, rows: Iterable[int]) -> tuple[Counts, list[tuple[int, int]]]:
+    counts = np.zeros((3, 256), np.int64)
+    sizes = []
+    for row in rows:
+        image = dataset[row].image
+        sizes.append((image.shape[0], image.shape[1]))
+        for channel in range(3):
+            counts[channel] += np.bincount(image[..., channel].ravel(), minlength=256)
+    return counts, sizes
