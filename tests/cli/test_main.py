@@ -16,8 +16,17 @@ FLAGS = {
         "--percentile", "--part",
     ],
     "explain": ["recipe", "--size", "--device", "--set"],
+    "check": [
+        "data", "--val", "--html", "--json", "--distance", "--show", "--fail-on", "--threads",
+    ],
+    "init": ["data", "--val", "--out", "--json"],
+    "convert": ["pipeline", "--out", "--json"],
     "ops": ["--out", "--params", "name"],
     "export": ["run", "--format", "--size", "--out"],
+    "doctor": ["target", "--workers", "--samples", "--limit", "--skip", "--json"],
+    "bench": [
+        "recipe", "--data", "--set", "--part", "--batches", "--workers", "--device", "--json",
+    ],
     "stats": ["data", "--threads"],
     "split": [
         "data", "--ratios", "--folds", "--stratify", "--group", "--seed", "--out",

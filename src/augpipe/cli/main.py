@@ -12,8 +12,13 @@ import typer
 from rich.console import Console
 
 from augpipe import __version__
+from augpipe.cli.bench import bench
+from augpipe.cli.check import check
+from augpipe.cli.convert import convert
+from augpipe.cli.doctor import doctor
 from augpipe.cli.explain import explain
 from augpipe.cli.export import export
+from augpipe.cli.init import init
 from augpipe.cli.ops import ops
 from augpipe.cli.preview import preview
 from augpipe.cli.split import split
@@ -30,7 +35,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, preview, explain, ops, stats, split, export):
+for command in (
+    train,
+    preview,
+    explain,
+    doctor,
+    bench,
+    ops,
+    stats,
+    split,
+    export,
+    check,
+    init,
+    convert,
+):
     app.command()(command)
 
 
@@ -57,7 +75,8 @@ def run() -> None:
     except AugpipeError as error:
         if "--debug" in sys.argv:
             raise
-        Console(stderr=True, soft_wrap=True).print(f"error: {error}", markup=False, highlight=False)
+        console = Console(stderr=True, soft_wrap=True, markup=False, highlight=False, emoji=False)
+        console.print(f"error: {error}")
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)

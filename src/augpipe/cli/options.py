@@ -12,7 +12,7 @@ from augpipe.recipe import PARTS, Part, Recipe
 from augpipe.schema import read_yaml
 
 # Results go to standard output, one fact a line; progress and errors to standard error.
-out = Console(soft_wrap=True, highlight=False, markup=False)
+out = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
 
 RecipeArgument = Annotated[
     str, typer.Argument(help="A recipe file, or the name of a shipped recipe.", show_default=False)

@@ -6,11 +6,12 @@ import hashlib
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from augpipe.boxes import OnInvalid
+from augpipe.boxes import OnInvalid, judge
 from augpipe.data.columns import digest, text_column
 from augpipe.data.files import FileDataset
 from augpipe.data.objects import Objects, valid_objects
@@ -23,6 +24,20 @@ from augpipe.errors import DataError, within
 _ROUNDING = 0.02
 # Six digits are usual for fractions; five happen.
 _ROUNDING_OF_FRACTIONS = 1e-5
+
+
+class Invalid(NamedTuple):
+    """Boxes that are empty or leave their picture, as they were written.
+
+    Attributes:
+        rows: (M,) int64, ascending.
+        boxes: (M, 4) float64, half-open x0, y0, x1, y1.
+        limits: (M, 4) float64, width, height, width, height of each one's picture, in their units.
+    """
+
+    rows: NDArray[np.int64]
+    boxes: NDArray[np.float64]
+    limits: NDArray[np.float64]
 
 
 class DetectionDataset(FileDataset):
@@ -41,6 +56,9 @@ class DetectionDataset(FileDataset):
         classes: the names of the classes.
         on_invalid: see `objects.valid_objects`.
         background: RGB behind transparent pixels.
+
+    Attributes:
+        invalid: the boxes that `on_invalid` dropped or clipped.
 
     Raises:
         DataError: a path leaves the root, or a box is not valid.
@@ -63,10 +81,10 @@ class DetectionDataset(FileDataset):
         self._sizes = sizes
         objects = objects.by_row()
         limits = np.ones((len(objects.rows), 2)) if sizes is None else sizes[objects.rows]
+        limits = limits.astype(np.float64)
         slack = _ROUNDING_OF_FRACTIONS if sizes is None else _ROUNDING
-        self._objects = valid_objects(
-            objects, limits.astype(np.float64), on_invalid, self.where, slack
-        )
+        self._objects = valid_objects(objects, limits, on_invalid, self.where, slack)
+        self.invalid = _invalid(objects, np.tile(limits, (1, 2)), slack)
 
     def targets(self, index: int, size: tuple[int, int]) -> Targets:
         """The objects of row `index`, with their masks drawn."""
@@ -95,3 +113,8 @@ class DetectionDataset(FileDataset):
         state = hashlib.sha256(digest(self._paths, None, self.classes).encode())
         self._objects.update(state)
         return state.hexdigest()[:16]
+
+
+def _invalid(objects: Objects, limits: NDArray[np.float64], slack: float) -> Invalid:
+    wrong = judge(objects.boxes, limits, "raise", slack).wrong
+    return Invalid(objects.rows[wrong], objects.boxes[wrong], limits[wrong])

@@ -12,6 +12,7 @@ the same way at once.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -65,13 +66,28 @@ def run(
         return run_compiled(parts, images, output)
     loaded = upload(parts, len(plan), images.device)
     groups = [parts] if fixed else _groups(parts)
-    for number, group in enumerate(groups, 1):
-        gathered = Gathered(len(plan), output if number == len(groups) else Output())
-        for rows in _pieces(group, images):
-            piece = pick(images, rows).contiguous()
-            gathered.put(rows, carry_out(group, piece, loaded, rows))
-        images = gathered.done
+    with _on_one_thread():
+        for number, group in enumerate(groups, 1):
+            gathered = Gathered(len(plan), output if number == len(groups) else Output())
+            for rows in _pieces(group, images):
+                piece = pick(images, rows).contiguous()
+                gathered.put(rows, carry_out(group, piece, loaded, rows))
+            images = gathered.done
     return images
+
+
+@contextmanager
+def _on_one_thread() -> Iterator[None]:
+    """On a CPU, a piece that fits into one core's cache is not worth dividing.
+
+    Two threads, with a loader's workers beside them, wait for each other longer than they work.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def check(plan: Plan, images: Tensor) -> None:

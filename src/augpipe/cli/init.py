@@ -1,0 +1,51 @@
+"""`augpipe init`: a first recipe for the user's own data."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from augpipe.cli.options import out
+from augpipe.cli.place import as_place
+from augpipe.starter import starter_recipe, write_starter
+
+
+def init(
+    data: Annotated[
+        str,
+        typer.Argument(
+            help="A folder, table, COCO file or data.yaml; or '{path: ..., option: ...}'.",
+            show_default=False,
+        ),
+    ],
+    val: Annotated[
+        str | None,
+        typer.Option("--val", help="The validation data; by default what lies beside."),
+    ] = None,
+    place: Annotated[Path, typer.Option("--out", help="The recipe to write.")] = Path(
+        "recipe.yaml"
+    ),
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
+) -> None:
+    """Look at the data, and write a commented recipe to start from.
+
+    It never overwrites a file.
+
+    For example:
+
+        augpipe init photos
+
+        augpipe init photos/train --val photos/val --out photos.yaml
+
+        augpipe init annotations.json
+    """
+    text = starter_recipe(as_place(data), None if val is None else as_place(val))
+    write_starter(text, place)
+    if as_json:
+        out.print(json.dumps({"recipe": str(place), "text": text}, indent=1))
+        return
+    out.print(f"recipe      {place}")
+    out.print(f"look at it  augpipe preview {place}")
