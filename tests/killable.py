@@ -36,6 +36,20 @@ train:
 """
 
 
+# The same, and whatever else has a state of its own.
+RICH = (
+    RECIPE
+    + """\
+  init: {lsuv: {}}
+  freeze: ["0"]
+  plateau: {monitor: accuracy, patience: 0, threshold: 9.0}
+  swa: {start_epoch: 2}
+  attack: {name: fast_fgsm}
+  awp: {gamma: 0.01, warmup_epochs: 1}
+"""
+)
+
+
 @dataclass(frozen=True)
 class Death:
     """When a run dies: at the nth call of any function, or with the nth checkpoint half written."""
@@ -56,13 +70,22 @@ def tiny(num_classes: int) -> nn.Module:
     )
 
 
-def run(folder: Path, data: Path, *, workers: int = 0, death: Death | None = None) -> int:
+def run(
+    folder: Path,
+    data: Path,
+    *,
+    workers: int = 0,
+    death: Death | None = None,
+    recipe: str = RECIPE,
+) -> int:
     """Begin a run in a folder, or go on with what a killed one has left there.
 
     Returns:
         The exit code: 0, or minus the signal that ended the process.
     """
-    process = get_context("forkserver").Process(target=_train, args=(folder, data, workers, death))
+    process = get_context("forkserver").Process(
+        target=_train, args=(folder, data, workers, death, recipe)
+    )
     process.start()
     process.join()
     return int(process.exitcode or 0)
@@ -73,7 +96,7 @@ def calls(folder: Path) -> int:
     return int(json.loads((folder / "calls.json").read_text()))
 
 
-def _train(folder: Path, data: Path, workers: int, death: Death | None) -> None:
+def _train(folder: Path, data: Path, workers: int, death: Death | None, text: str) -> None:
     from augpipe import Recipe
     from augpipe.cli.train import build_trainer
     from augpipe.train import curves, models
@@ -84,11 +107,11 @@ def _train(folder: Path, data: Path, workers: int, death: Death | None) -> None:
     set_start_method("fork", force=True)  # for the loader's workers, which would import everything
     models.MODELS["tiny"] = tiny
     folder.mkdir(exist_ok=True)
-    (folder.parent / "recipe.yaml").write_text(RECIPE)
+    (folder.parent / "recipe.yaml").write_text(text)
     places = {"data.train": str(data), "data.val": str(data), "loader.num_workers": workers}
     recipe = Recipe.load(folder.parent / "recipe.yaml", places)
     trainer = build_trainer(recipe, "killable", folder, "cpu")
-    trainer._statistics = None
+    trainer._record._statistics = None
     if (folder / "last.pt").exists():
         trainer.resume(folder / "last.pt")
     if death and death.save:

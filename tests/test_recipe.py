@@ -18,6 +18,7 @@ def test_these_recipes_are_shipped():
     assert sorted(SHIPPED) == [
         "detection",
         "digits",
+        "digits_robust",
         "heavy",
         "imagenet",
         "light",

@@ -9,7 +9,7 @@ from augpipe.data.decode import decoder_name
 FLAGS = {
     "train": [
         "recipe", "--data", "--set", "--epochs", "--lr", "--batch-size", "--seed", "--device",
-        "--out", "--resume", "--dry-run", "--overfit-batch",
+        "--out", "--resume", "--folds", "--inspect", "--dry-run", "--overfit-batch",
     ],
     "preview": [
         "recipe", "--data", "--set", "--out", "--count", "--variants", "--epoch", "--index",

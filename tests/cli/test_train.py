@@ -3,13 +3,15 @@ from __future__ import annotations
 import csv
 import re
 from pathlib import Path
+from statistics import mean, stdev
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from augpipe import Recipe
-from augpipe.cli.train import build_trainer
+from augpipe.cli.trainers import Fold, build_trainer
 from augpipe.train.trainer import Trainer
 
 RECIPE = """
@@ -152,3 +154,68 @@ def test_the_recipes_sampling_is_for_training_alone(recipe, shapes, tmp_path):
     trainer = build_trainer(loaded, "mine", tmp_path / "run", "cpu")
     assert [len(batch.index) for batch in trainer._train_loader] == [12]
     assert sorted(int(row) for batch in trainer._val_loader for row in batch.index) == [*range(32)]
+
+
+def test_layers_are_drawn_at_last(train, tmp_path):
+    ended = train("--epochs", 1, "--inspect", "0", "--inspect", "3.*")
+    assert ended.code == 0, ended.err
+    figures = {path.name for path in (tmp_path / "run" / "inspect").iterdir()}
+    assert {"0.png", "3.residual.png", "gradients.png"} <= figures
+    assert f"layer       {tmp_path / 'run' / 'inspect' / '0.png'}" in ended.out
+
+
+def test_a_layer_that_is_not_there_is_an_error_before_training(train, tmp_path):
+    ended = train("--inspect", "layer3")
+    assert ended.code == 2
+    assert "the model has no layer 'layer3'" in ended.err
+    assert not (tmp_path / "run").exists()
+
+
+def seen(run: Path) -> list[int]:
+    """How many samples of each class a run was judged by."""
+    with (run / "classes.csv").open() as file:
+        return [int(row["samples"]) for row in csv.DictReader(file)]
+
+
+def test_folds_are_runs_of_their_own_and_one_number_at_last(train, tmp_path):
+    ended = train("--folds", 4, "--epochs", 1)
+    assert ended.code == 0, ended.err
+    run = tmp_path / "run"
+    assert sorted(path.name for path in run.iterdir()) == [
+        *(f"fold-{number}" for number in range(1, 5)),
+        "folds.csv",
+    ]
+    assert all(seen(run / f"fold-{number}") == [2, 2, 2, 2] for number in range(1, 5))
+    with (run / "folds.csv").open() as file:
+        accuracies = [float(row["accuracy"]) for row in csv.DictReader(file)]
+    spread = f"{mean(accuracies):.2%} ± {stdev(accuracies):.2%}"
+    assert f"validation accuracy {spread}\n" in ended.out
+    assert train("--folds", 4, "--epochs", 1, "--resume").out == ended.out
+    other = train("--folds", 2, "--epochs", 1, "--resume")
+    assert "belongs to recipe" in other.err
+
+
+def test_folds_train_on_the_rows_that_they_are_not_judged_by(recipe, shapes, tmp_path):
+    loaded = Recipe.load(recipe, {"data.train": str(shapes)})
+    fold = Fold(1, 2, np.arange(0, 32, 2), np.arange(1, 32, 2))
+    trainer = build_trainer(loaded, "mine", tmp_path / "run", "cpu", fold)
+    rows = {
+        part: {int(row) for batch in loader for row in batch.index}
+        for part, loader in (("train", trainer._train_loader), ("val", trainer._val_loader))
+    }
+    assert rows == {"train": set(fold.train.tolist()), "val": set(fold.val.tolist())}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--folds", 1], "a cross-validation has 2 or more"),
+        (["--folds", 2, "--dry-run"], "--folds is for whole runs"),
+        (["--folds", 2, "--set", "loader.sampling.rows='0:9'"], "both choose rows"),
+    ],
+    ids=str,
+)
+def test_folds_that_cannot_be_are_errors(train, arguments, message):
+    ended = train(*arguments)
+    assert ended.code != 0
+    assert message in ended.err

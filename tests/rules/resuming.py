@@ -46,7 +46,7 @@ def resuming_restores_everything(lab):
     assert one.keys() == other.keys()
     for (path, mine), theirs in zip(leaves(one), leaves(other), strict=True):
         assert (path, mine) == theirs
-    assert (whole.out / "metrics.csv").read_text() == (trainer._run.metrics).read_text()
+    assert (whole.out / "metrics.csv").read_text() == trainer._record.run.metrics.read_text()
 
 
 def leaves(tree, path=""):

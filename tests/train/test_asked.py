@@ -9,7 +9,7 @@ import yaml
 from rich.console import Console
 
 from augpipe.errors import RecipeError, StateError
-from augpipe.train import checkpoint, learner, trainer
+from augpipe.train import checkpoint, network, record
 from augpipe.train.guard import NotFiniteError
 from augpipe.train.trainer import Trainer
 
@@ -87,7 +87,7 @@ def test_compiling_is_for_training_alone_and_leaves_names_alone(make_trainer, mo
         compiled.append(model)
         return torch.nn.Sequential(model)
 
-    monkeypatch.setattr(learner.torch, "compile", rewrite)
+    monkeypatch.setattr(network.torch, "compile", rewrite)
     run = make_trainer(compile=True, epochs=1)
     assert compiled == [run.model]
     state = checkpoint.load(run.fit().last)
@@ -138,7 +138,7 @@ def test_a_diverged_run_names_its_rows_and_logs_all_of_them(make_trainer):
     with pytest.raises(NotFiniteError, match="2 steps in a row, of rows 0, 1, 2") as caught:
         run.fit()
     assert caught.value.rows == list(range(32))
-    assert run._run.events.events()[-1]["rows"] == list(range(32))
+    assert run._record.run.events.events()[-1]["rows"] == list(range(32))
 
 
 def test_checkpoints_amid_an_epoch_are_those_of_their_steps(make_trainer):
@@ -192,13 +192,13 @@ def test_events_tell_the_story_of_a_run(make_trainer):
     run = make_trainer(epochs=2)
     run.resume(result.last)
     run.fit()
-    told = [event["event"] for event in run._run.events.events()]
+    told = [event["event"] for event in run._record.run.events.events()]
     assert told == ["begin", "epoch", "epoch", "resume"]
 
 
 def test_the_first_batch_is_drawn_once(make_trainer, monkeypatch):
     drawn = []
-    monkeypatch.setattr(trainer, "draw_batch", lambda *args: drawn.append(args))
+    monkeypatch.setattr(record, "draw_batch", lambda *args: drawn.append(args))
     make_trainer(statistics=HALF).fit()
     assert len(drawn) == 1
     assert drawn[0][4] == HALF
@@ -214,7 +214,7 @@ def test_writers_get_every_epoch_and_are_closed(make_trainer, monkeypatch):
         def close(self):
             told.append("closed")
 
-    monkeypatch.setattr(trainer, "open_writers", lambda names, path: [Writer()])
+    monkeypatch.setattr(record, "open_writers", lambda names, path: [Writer()])
     make_trainer(epochs=2).fit()
     assert told == [(1, 3), (2, 6), "closed"]
 

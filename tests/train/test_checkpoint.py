@@ -16,6 +16,8 @@ def state():
         updates=7,
         optimizer={"state": {0: {"momentum_buffer": torch.zeros(2, 3)}}, "param_groups": []},
         taken=8,
+        plateau=None,
+        swa=None,
         precision={"scale": 65536.0},
         guard={"streak": 1},
         step=9,

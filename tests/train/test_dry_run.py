@@ -21,6 +21,12 @@ def test_it_says_what_the_run_would_do(make_config, loader):
         assert part in text
 
 
+def test_the_rate_is_the_one_that_the_batch_size_gives(make_config, loader):
+    optimizer = {"name": "sgd", "lr": 0.05, "lr_scaling": {"base": 8}}
+    config = make_config(optimizer=optimizer, accumulate=2)
+    assert "0.2 at step 1" in "\n".join(dry_run(config, loader(), loader(), seed=0))
+
+
 def test_what_would_stop_the_run_stops_it(make_config, loader):
     with pytest.raises(DataError, match="differ in: blue, pink"):
         dry_run(make_config(), loader(), loader(classes=("red", "green", "pink")), seed=0)

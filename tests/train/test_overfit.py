@@ -37,9 +37,9 @@ def test_the_rate_stays_at_its_peak(make_config, loader):
 def test_it_trains_in_training_mode_though_it_judges_in_between(make_config, loader, monkeypatch):
     learn, modes = Learner.learn, []
 
-    def note(self, window, tally):
+    def note(self, window, tally, step):
         modes.append(self.model.training)
-        learn(self, window, tally)
+        learn(self, window, tally, step)
 
     monkeypatch.setattr(Learner, "learn", note)
     slow = {"name": "sgd", "lr": 1e-9}

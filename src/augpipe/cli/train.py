@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import torch
 import typer
 
-from augpipe.api import build_loader
-from augpipe.cli.options import (
-    DataOption,
-    RecipeArgument,
-    SetOption,
-    data_of,
-    out,
-    read_recipe,
-)
+from augpipe.cli.folds import cross_validate
+from augpipe.cli.options import DataOption, RecipeArgument, SetOption, out, read_recipe
+from augpipe.cli.trainers import build_trainer, make_loader, statistics_of, train_section
 from augpipe.errors import RecipeError
-from augpipe.loader.loader import Loader
-from augpipe.recipe import Part, Recipe
-from augpipe.train.config import TrainConfig
+from augpipe.recipe import Recipe
+from augpipe.train import processes
 
-if TYPE_CHECKING:
-    from augpipe.train.trainer import Trainer
+FoldsOption = Annotated[
+    int | None, typer.Option(help="Cross-validate on data.train: a run for each fold.")
+]
+InspectOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="LAYER", help="Draw what goes on in this layer at last; repeatable."),
+]
+DryOption = Annotated[
+    bool, typer.Option("--dry-run", help="Say what the run would do, and write nothing.")
+]
+OverfitOption = Annotated[
+    bool, typer.Option("--overfit-batch", help="See whether one batch can be learnt by heart.")
+]
 
 
 def train(
@@ -43,12 +48,10 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --out, or the latest one.")
     ] = False,
-    dry: Annotated[
-        bool, typer.Option("--dry-run", help="Say what the run would do, and write nothing.")
-    ] = False,
-    overfit: Annotated[
-        bool, typer.Option("--overfit-batch", help="See whether one batch can be learnt by heart.")
-    ] = False,
+    folds: FoldsOption = None,
+    inspect: InspectOption = None,
+    dry: DryOption = False,
+    overfit: OverfitOption = False,
 ) -> None:
     """Train a model as a recipe says, and keep the best weights."""
     loaded = read_recipe(
@@ -61,30 +64,49 @@ def train(
         loader__seed=seed,
     )
     where = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    if dry:
-        _dry_run(loaded, recipe, where)
-    elif overfit:
-        _overfit(loaded, recipe, where)
-    else:
-        _run(loaded, recipe, out_dir or _folder(recipe, resume), where, resume)
+    if folds is not None and (dry or overfit or inspect):
+        raise RecipeError("--folds is for whole runs; leave out what else is to be done")
+    with processes.joined(where) as where:
+        if dry:
+            _dry_run(loaded, recipe, where)
+        elif overfit:
+            _overfit(loaded, recipe, where)
+        else:
+            folder = processes.from_leader(out_dir or _folder(recipe, resume))
+            if folds is None:
+                _run(loaded, recipe, folder, where, resume, inspect or [])
+            else:
+                cross_validate(loaded, recipe, folds, folder, where, resume=resume)
 
 
-def _run(recipe: Recipe, name: str, folder: Path, device: str, resume: bool) -> None:
+def _run(
+    recipe: Recipe, name: str, folder: Path, device: str, resume: bool, layers: Sequence[str]
+) -> None:
+    from augpipe.train.hooks import find_layers
+
     trainer = build_trainer(recipe, name, folder, device)
+    find_layers(trainer.model, layers)  # better now than after hours
     if resume and _was_saved(folder):
         trainer.resume(folder / "last.pt")
     result = trainer.fit()
+    if not processes.leads():
+        return
     out.print(f"validation accuracy {result.accuracy:.2%}, after epoch {result.epoch}")
     out.print(f"run         {result.out}")
     out.print(f"curves      {result.out / 'curves.png'}")
     out.print(f"checkpoint  {result.best}")
+    for figure in trainer.inspect(layers) if layers else ():
+        out.print(f"layer       {figure}")
 
 
 def _dry_run(recipe: Recipe, name: str, device: str) -> None:
     from augpipe.train.dry_run import dry_run
 
-    config = _train_section(recipe, name)
-    train, val = _loader(recipe, "train", name, device), _loader(recipe, "val", name, device)
+    config = train_section(recipe, name)
+    train, val = (
+        make_loader(recipe, "train", name, device),
+        make_loader(recipe, "val", name, device),
+    )
     for line in dry_run(config, train, val, seed=recipe.loader.seed, device=device):
         out.print(line)
 
@@ -92,9 +114,15 @@ def _dry_run(recipe: Recipe, name: str, device: str) -> None:
 def _overfit(recipe: Recipe, name: str, device: str) -> None:
     from augpipe.train.overfit import overfit_batch, require
 
-    config = _train_section(recipe, name)
-    loader = _loader(recipe, "train", name, device)
-    result = overfit_batch(config, loader, seed=recipe.loader.seed, device=device)
+    config = train_section(recipe, name)
+    loader = make_loader(recipe, "train", name, device)
+    result = overfit_batch(
+        config,
+        loader,
+        seed=recipe.loader.seed,
+        device=device,
+        statistics=statistics_of(recipe),
+    )
     require(result)
     out.print(f"passed: one batch learnt by heart: {result}")
 
@@ -111,56 +139,3 @@ def _was_saved(folder: Path) -> bool:
     A folder without either is none of ours, which resuming then says.
     """
     return (folder / "last.pt").exists() or not (folder / "config.yaml").exists()
-
-
-def build_trainer(recipe: Recipe, name: str, folder: Path, device: str) -> Trainer:
-    """The trainer of a recipe, with its loaders.
-
-    Raises:
-        RecipeError: the recipe lacks what training needs.
-    """
-    from augpipe.train.trainer import Trainer  # torchvision's models take a second to import
-
-    normalize = recipe.pipeline.normalize
-    return Trainer(
-        _train_section(recipe, name),
-        _loader(recipe, "train", name, device),
-        _loader(recipe, "val", name, device),
-        folder,
-        recipe=recipe.to_yaml(),
-        fingerprint=recipe.fingerprint,
-        seed=recipe.loader.seed,
-        device=device,
-        statistics=(normalize.mean, normalize.std) if normalize else None,
-    )
-
-
-def _train_section(recipe: Recipe, name: str) -> TrainConfig:
-    if recipe.train is None:
-        raise RecipeError(f"{name} has no section train; add one, or take a recipe that has")
-    return recipe.train
-
-
-def _loader(recipe: Recipe, part: Part, name: str, device: str) -> Loader:
-    training = part == "train"
-    config = recipe.loader
-    loader = build_loader(
-        data_of(recipe, part, name),
-        recipe.ops(part),
-        batch_size=config.batch_size,
-        shuffle=training,
-        sampling=config.sampling if training else None,
-        cache=config.cache,
-        seed=config.seed,
-        num_workers=config.num_workers,
-        device=device,
-        drop_last=training and config.drop_last,
-        dtype=config.dtype,
-        channels_last=config.channels_last,
-        on_error=config.on_error if training else "raise",
-        max_errors=config.max_errors,
-    )
-    if loader.cache:
-        most = f"{loader.cache.estimate() / 1e6:,.0f} MB at the most"
-        out.print(f"{loader.cache.describe()}; {most}", soft_wrap=True)
-    return loader

@@ -16,14 +16,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
+from augpipe.train.batches import Batches, pair
 from augpipe.train.config.robust import AttackConfig
-from augpipe.train.score import Tally, evaluating
+from augpipe.train.precision import Precision
+from augpipe.train.score import Scores, Tally, evaluating
 from augpipe.train.untouched import buffers_restored
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -165,6 +168,38 @@ def score_attacked(
     with evaluating(model), torch.inference_mode():
         logits = model(adversarial)
         tally.add(loss(logits, labels), logits, labels)
+
+
+def evaluate_attacked(
+    model: nn.Module,
+    attack: Attack,
+    loader: Batches,
+    device: torch.device,
+    *,
+    precision: Precision,
+    layout: torch.memory_format = torch.preserve_format,
+) -> Scores:
+    """Score a model on adversarial pictures of one epoch of a loader, over all processes.
+
+    The random starts are the same each time, and leave torch's generator alone.
+
+    Args:
+        model: on the device; it is attacked and scored in eval mode.
+        attack: whose `mode` and `generator` are not asked.
+        loader: what to judge it by; of several views of a sample the first.
+        device: where it is.
+        precision: what it computes in.
+        layout: of the pictures in memory.
+    """
+    generator = torch.Generator(device).manual_seed(0)
+    attack, tally = replace(attack, mode="eval", generator=generator), Tally(device)
+    for batch in loader:
+        images, labels, _ = pair(batch, device, layout)
+        single = images if images.ndim == 4 else images[:, 0]
+        with precision.autocast():
+            score_attacked(model, attack, single, labels, functional.cross_entropy, tally)
+    tally.gather()
+    return tally.scores()
 
 
 def _gradient(model: nn.Module, images: Tensor, labels: Tensor, loss: Loss) -> Tensor:

@@ -55,6 +55,10 @@ class Loader(Batches, Protocol):
     def dataset(self) -> Any:
         """The data set, with a sequence of names as `classes`."""
 
+    @property
+    def batch_size(self) -> int | None:
+        """Samples in a batch of this process."""
+
     def set_epoch(self, epoch: int) -> None:
         """Let the next iteration be this epoch."""
 
@@ -95,6 +99,19 @@ def pair(
     if images.ndim == 4:
         images = images.to(memory_format=layout)
     return Labelled(images, labels.to(device, non_blocking=True), batch.index.tolist())
+
+
+def first_batch(loader: Loader) -> Batch:
+    """The first batch of epoch 0; what is iterated next begins where its epoch is set to.
+
+    Raises:
+        DataError: the loader has no batch.
+    """
+    loader.set_epoch(0)
+    for batch in loader:
+        first: Batch = batch
+        return first
+    raise DataError("there is nothing to train on: the training data has no batch")
 
 
 def labels_of(loader: Loader) -> NDArray[np.int64] | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 import torch
 from torch import Tensor
@@ -16,7 +16,11 @@ from augpipe.errors import StateError
 from augpipe.train.atomic import replacing
 from augpipe.train.stopping import Waiting
 
-VERSION = 2
+if TYPE_CHECKING:
+    from augpipe.train.averaging import SwaState
+    from augpipe.train.plateau import PlateauState
+
+VERSION = 3
 
 
 class Best(TypedDict):
@@ -36,15 +40,17 @@ class Underway(TypedDict):
 class Learnt(TypedDict):
     """The state of a `Learner`.
 
-    `ema` is None for a run without an average, whose `updates` are 0; `taken` counts the steps that
-    were not skipped.
+    `ema` is None for a run without an average, whose `updates` are 0; `swa` and `plateau` are None
+    for a run without; `taken` counts the steps that were not skipped.
     """
 
     model: dict[str, Tensor]
     ema: dict[str, Tensor] | None
     updates: int
+    swa: SwaState | None
     optimizer: dict[str, Any]
     taken: int
+    plateau: PlateauState | None
     precision: dict[str, Any]
     guard: dict[str, int]
 
@@ -93,6 +99,8 @@ def load(path: Path) -> State:
         )
     state["model"] = strip_wrappers(state["model"])
     state["ema"] = state["ema"] and strip_wrappers(state["ema"])
+    if state["swa"]:
+        state["swa"]["model"] = strip_wrappers(state["swa"]["model"])
     return cast(State, state)
 
 
@@ -112,6 +120,17 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(state, dict):
         raise StateError(f"{path} is no checkpoint of a run: it holds a {type(state).__name__}")
     return state
+
+
+def deployed(state: State) -> dict[str, Tensor]:
+    """The weights that a checkpoint is judged by: SWA's once there are any, EMA's, the live ones.
+
+    Returns:
+        A state dictionary of the model.
+    """
+    if state["swa"] and state["swa"]["count"]:
+        return state["swa"]["model"]
+    return state["ema"] or state["model"]
 
 
 def strip_wrappers(weights: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from augpipe.train.processes import gathered
+
 
 class Confusion:
     """Counts of (class, answer), kept on the device."""
@@ -26,6 +28,12 @@ class Confusion:
         if not len(self._counts):
             self._counts = self._counts.new_zeros(outputs, outputs)
         self._counts.view(-1).scatter_add_(0, classes * outputs + answers, torch.ones_like(classes))
+
+    def gather(self) -> None:
+        """Add what the other processes have counted; one without a batch knows no outputs."""
+        counts = [part for part in gathered(self.matrix()) if len(part)]
+        if counts:
+            self._counts = torch.stack(counts).sum(0).to(self._counts.device)
 
     def matrix(self) -> Tensor:
         """(C, C) int64 on the CPU: samples of class [row] that were answered as class [column]."""

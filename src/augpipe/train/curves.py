@@ -12,7 +12,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
-_COLORS = {"train": "#999999", "val": "#0072B2", "ema": "#D55E00", "lr": "#009E73"}
+_COLORS = {
+    "train": "#999999",
+    "val": "#0072B2",
+    "ema": "#D55E00",
+    "swa": "#CC79A7",
+    "attacked": "#000000",
+    "lr": "#009E73",
+}
+_SCORED = ("train", "val", "ema", "swa", "attacked")
 
 Rows = Sequence[dict[str, str]]
 
@@ -29,8 +37,8 @@ def draw(rows: Rows, path: Path) -> None:
 
     figure = Figure(figsize=(12, 3.8), dpi=120, layout="constrained")
     loss, accuracy, lr = figure.subplots(1, 3)
-    _panel(loss, "loss", rows, ["train_loss", "val_loss", "ema_loss"])
-    _panel(accuracy, "accuracy in %", rows, ["train_accuracy", "val_accuracy", "ema_accuracy"], 100)
+    _panel(loss, "loss", rows, [f"{name}_loss" for name in _SCORED])
+    _panel(accuracy, "accuracy in %", rows, [f"{name}_accuracy" for name in _SCORED], 100)
     _panel(lr, "learning rate", rows, ["lr"])
     if any(float(row["train_loss"]) > 0 for row in rows):
         loss.set_yscale("log")

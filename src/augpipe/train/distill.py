@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from augpipe.errors import RecipeError, suggest
+from augpipe.train.config import DistillConfig
 from augpipe.train.restore import trained
+from augpipe.train.seed import rng_state, set_rng_state
 
 
 def soft_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
@@ -105,3 +107,19 @@ def _torchvision(name: str) -> nn.Module:
         raise RecipeError(f"train.distill.teacher: unknown model {name!r}; {suggest(name, known)}")
     model: nn.Module = torchvision.models.get_model(name, weights="DEFAULT")
     return model
+
+
+def build_distiller(
+    config: DistillConfig | None, classes: Sequence[str], device: torch.device
+) -> Distiller | None:
+    """What a recipe asks for, with its teacher on the device; the errors are `load_teacher`'s.
+
+    Building the teacher draws weights, only to replace them; torch's generator is put back, so that
+    the student's run is the same whoever teaches it.
+    """
+    if config is None:
+        return None
+    before = rng_state(device)
+    teacher = load_teacher(config.teacher, classes).to(device)
+    set_rng_state(before, device)
+    return Distiller(teacher, config.temperature, config.weight)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from augpipe.loader.device import describe, find_device
-from augpipe.train.batches import Loader, common_classes, labels_of, pair
+from augpipe.train.batches import Loader, common_classes, first_batch, pair
 from augpipe.train.config import TrainConfig
 from augpipe.train.learner import Learner
 from augpipe.train.schedule import Clock, lr_factor
@@ -43,14 +43,14 @@ def dry_run(
     classes = common_classes(train_loader, val_loader)
     seed_torch(seed)
     clock = clock_of(config, train_loader)
-    learner = Learner(config, len(classes), labels_of(train_loader), clock, where)
+    learner = Learner(config, train_loader, clock, where)
     return [
         f"model       {config.model.name}, {len(classes)} classes, {config.precision} on "
         f"{describe(where)}",
         *_groups(learner),
         f"steps       {clock.steps_per_epoch} in an epoch, {clock.total_steps} in "
         f"{config.epochs} epochs; {len(val_loader)} batches of validation",
-        *_curve(config, clock),
+        *_curve(config, learner.peak, clock),
         *_first_batch(learner, train_loader, where),
     ]
 
@@ -67,15 +67,13 @@ def _groups(learner: Learner) -> Iterator[str]:
         )
 
 
-def _curve(config: TrainConfig, clock: Clock) -> Iterator[str]:
+def _curve(config: TrainConfig, peak: float, clock: Clock) -> Iterator[str]:
     """The learning rate over the run, one bar for a stretch of steps, and its landmarks."""
     steps = range(clock.total_steps)
-    rates = [config.optimizer.lr * lr_factor(config.schedule, step, clock) for step in steps]
+    rates = [peak * lr_factor(config.schedule, step, clock) for step in steps]
     yield f"lr          {sparkline(rates)}"
-    peak = max(steps, key=rates.__getitem__)
-    landmarks = (
-        f"{rates[0]:.3g} at first, {rates[peak]:.3g} at step {peak}, {rates[-1]:.3g} at last"
-    )
+    top = max(steps, key=rates.__getitem__)
+    landmarks = f"{rates[0]:.3g} at first, {rates[top]:.3g} at step {top}, {rates[-1]:.3g} at last"
     yield f"            {landmarks}"
 
 
@@ -89,8 +87,7 @@ def sparkline(values: Sequence[float], columns: int = _COLUMNS) -> str:
 
 
 def _first_batch(learner: Learner, loader: Loader, device: torch.device) -> Iterator[str]:
-    loader.set_epoch(0)
-    images, labels, _ = pair(next(iter(loader)), device, learner.layout)
+    images, labels, _ = pair(first_batch(loader), device, learner.layout)
     yield f"images      {_shape(images)}, {images.amin():.3g} to {images.amax():.3g}"
     yield f"labels      {_shape(labels)}"
     single = images if images.ndim == 4 else images[:, 0]

@@ -10,6 +10,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from augpipe.train.config import EmaConfig
+
 Buffers = Literal["copy", "ema"]
 
 
@@ -141,3 +143,10 @@ class Ema:
         """Continue from saved weights, and from the number of updates they had seen."""
         self._copy.load_state_dict(weights)
         self.updates.fill_(updates)
+
+
+def build_ema(config: EmaConfig | None, model: nn.Module) -> Ema | None:
+    """The average that a recipe asks for."""
+    if config is None:
+        return None
+    return Ema(model, config.decay, warmup=config.warmup, buffers=config.buffers)

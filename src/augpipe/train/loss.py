@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from augpipe.errors import DataError, RecipeError
+from augpipe.train.config import TrainConfig
 
 
 class Loss:
@@ -102,3 +103,12 @@ def _balanced(labels: NDArray[np.int64] | None, classes: int) -> list[float]:
             "give train.class_weights as numbers"
         )
     return [float(weight) for weight in len(labels) / (classes * counts)]
+
+
+def build_loss(
+    config: TrainConfig, labels: NDArray[np.int64] | None, classes: int, device: torch.device
+) -> Loss:
+    """The loss of a recipe; arguments and errors are those of `find_class_weights`."""
+    outputs = config.model.num_classes or classes
+    weights = find_class_weights(config.class_weights, labels, classes, outputs)
+    return Loss(config.label_smoothing, None if weights is None else weights.to(device))

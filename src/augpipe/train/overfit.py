@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from augpipe.errors import DataError, TrainError
+from augpipe.errors import TrainError
 from augpipe.loader.device import find_device
-from augpipe.train.batches import Batch, Loader, labels_of, pair
+from augpipe.train.batches import Batch, Loader, first_batch, pair
 from augpipe.train.config import ConstantConfig, TrainConfig
 from augpipe.train.learner import Learner
+from augpipe.train.pictures import Statistics
 from augpipe.train.schedule import Clock
 from augpipe.train.score import Scores, Tally, evaluate
 from augpipe.train.seed import seed_torch
@@ -72,6 +73,7 @@ def overfit_batch(
     seed: int,
     device: str = "cpu",
     steps: int = 200,
+    statistics: Statistics | None = None,
 ) -> Overfit:
     """Train on the first batch only, and evaluate on the same tensors.
 
@@ -84,6 +86,7 @@ def overfit_batch(
         seed: of the initial weights and of dropout.
         device: `cpu`, `cuda` or `cuda:N`.
         steps: the most to take.
+        statistics: what pictures were normalised with; see `Trainer`.
 
     Raises:
         DataError: the loader has no batch.
@@ -92,15 +95,15 @@ def overfit_batch(
     where = find_device(device)
     seed_torch(seed)
     constant = config.model_copy(update={"schedule": ConstantConfig(name="constant")})
-    classes = len(loader.dataset.classes)
-    learner = Learner(constant, classes, labels_of(loader), Clock(steps, steps), where)
-    one = OneBatch(_first(loader))
+    learner = Learner(constant, loader, Clock(steps, steps), where, statistics)
+    one = OneBatch(first_batch(loader))
     window = [pair(batch, where, learner.layout) for batch in one]
+    learner.suit(window[0].images)
     before = after = _scores(learner, one)
     taken = 0
     while taken < steps and after.accuracy < 1.0:
-        learner.model.train()
-        learner.learn(window, Tally(where))
+        learner.start_epoch(taken)
+        learner.learn(window, Tally(where), taken)
         taken += 1
         if taken % _JUDGE_EVERY == 0 or taken == steps:
             learner.guard.check()
@@ -119,14 +122,6 @@ def require(result: Overfit) -> None:
             f"the model did not learn one batch by heart ({result}); look at the labels with "
             "`augpipe preview`, change train.optimizer.lr, or take regularisation out"
         )
-
-
-def _first(loader: Loader) -> Batch:
-    loader.set_epoch(0)
-    for batch in loader:
-        first: Batch = batch
-        return first
-    raise DataError("there is nothing to train on: the training data has no batch")
 
 
 def _scores(learner: Learner, one: OneBatch) -> Scores:

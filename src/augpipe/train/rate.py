@@ -21,16 +21,19 @@ class Rate:
 
     Attributes:
         taken: () int64 on the device, how many steps were taken.
+        lowering: () float32 there, what multiplies the schedule; 1 until a plateau lowers it.
     """
 
     def __init__(self, factors: Sequence[float], device: torch.device) -> None:
         # Fused optimizers read a learning rate that is a tensor as float32.
         self._factors = torch.tensor(factors, dtype=torch.float32, device=device)
         self.taken = torch.zeros((), dtype=torch.int64, device=device)
+        self.lowering = torch.ones((), device=device)
 
     def now(self) -> Tensor:
         """The factor of the step about to be taken, () float32 on the device."""
-        return self._factors.take(self.taken.clamp(max=len(self._factors) - 1))
+        factor = self._factors.take(self.taken.clamp(max=len(self._factors) - 1))
+        return factor * self.lowering
 
     def advance(self, taken: Tensor) -> None:
         """Count one step, if it was taken: () bool on the device."""

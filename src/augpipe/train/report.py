@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -60,8 +61,8 @@ class Report:
         parts = [f"epoch {row['epoch']:>{len(str(self._epochs))}}/{self._epochs}"]
         parts += [
             f"{name} {row[f'{name}_loss']:.4f} {row[f'{name}_accuracy']:6.2%}"
-            for name in ("train", "val", "ema")
-            if f"{name}_loss" in row
+            for name in ("train", "val", "ema", "swa", "attacked")
+            if not math.isnan(row.get(f"{name}_loss", math.nan))
         ]
         parts += [f"lr {row['lr']:.3g}", str(self.pace), f"{seconds:.1f} s"]
         if row["skipped_steps"]:

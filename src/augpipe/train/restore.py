@@ -18,7 +18,8 @@ class Trained(NamedTuple):
     """A model as a run left it.
 
     Attributes:
-        model: with the averaged weights where the run has them, in eval mode, on the CPU.
+        model: with the weights that the run is judged by, see `checkpoint.deployed`; in eval mode,
+            on the CPU.
         classes: the names of its outputs; outputs beyond them were never trained.
         recipe: what it was trained with.
     """
@@ -43,5 +44,5 @@ def trained(path: Path) -> Trained:
     if recipe.train is None:
         raise StateError(f"{file} holds a recipe without a section train; it belongs to no run")
     model = build_model(recipe.train.model, len(state["classes"]))
-    model.load_state_dict(state["ema"] or state["model"])
+    model.load_state_dict(checkpoint.deployed(state))
     return Trained(model.eval(), state["classes"], recipe)

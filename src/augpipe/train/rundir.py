@@ -42,6 +42,7 @@ class RunDir:
         last.pt          the latest checkpoint
         step-N.pt        the checkpoint after step N
         best.pt          the checkpoint with the best validation accuracy
+        inspect/         figures of layers, where they were asked for
         previous/        these files of the run that this folder held before, if it did
 
     Attributes:

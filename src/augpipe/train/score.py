@@ -15,6 +15,7 @@ from augpipe.errors import DataError
 from augpipe.train.batches import Batches, pair
 from augpipe.train.confusion import Confusion
 from augpipe.train.precision import Precision
+from augpipe.train.processes import gathered, leads
 
 
 class Scores(NamedTuple):
@@ -88,16 +89,26 @@ class Tally:
             self._confusion.matrix() if self._confusion else None,
         )
 
-    def state_dict(self) -> dict[str, list[float]]:
-        """The sums of samples, loss, hits and near hits; waits for the device.
+    def gather(self) -> None:
+        """Add what all other processes have counted, which is what one alone would have.
 
-        Those of several processes add up to those of one that saw everything.
+        Sums are added in the order of the processes, so all of them get the same to the bit.
         """
-        return {"sums": self._sums.tolist()}
+        self._sums = torch.stack(gathered(self._sums.cpu())).sum(0).to(self._sums.device)
+        if self._confusion:
+            self._confusion.gather()
+
+    def state_dict(self) -> dict[str, list[float]]:
+        """The sums of samples, loss, hits and near hits over all processes; waits for the device.
+
+        Ask for it in all of them at once.
+        """
+        return {"sums": torch.stack(gathered(self._sums.cpu())).sum(0).tolist()}
 
     def load_state_dict(self, state: dict[str, list[float]]) -> None:
-        """Go on from saved sums."""
-        self._sums.copy_(torch.tensor(state["sums"], dtype=torch.float64))
+        """Go on from saved sums, which the leader of several processes keeps for all."""
+        if leads():
+            self._sums.copy_(torch.tensor(state["sums"], dtype=torch.float64))
 
 
 @contextmanager
@@ -124,6 +135,8 @@ def evaluate(
 ) -> dict[str, Scores]:
     """Score models over one epoch of a loader; batches are loaded once for all models.
 
+    Several processes share the loader's rows, and each gets the scores over all of them.
+
     Where the loader makes several views of a sample, such as ten crops, their logits are averaged.
 
     Args:
@@ -138,7 +151,7 @@ def evaluate(
     Raises:
         DataError: the loader has no batch.
     """
-    if not len(loader):
+    if not any(gathered(len(loader))):
         raise DataError("there is nothing to evaluate on: the validation data has no batch")
     precision = precision or Precision("float32", device)
     tallies = {name: Tally(device, top_k=top_k, confusion=confusion) for name in models}
@@ -152,6 +165,8 @@ def evaluate(
                 with precision.autocast():
                     logits = _logits(model, images).float()
                 tallies[name].add(functional.cross_entropy(logits, labels), logits, labels)
+    for tally in tallies.values():
+        tally.gather()
     return {name: tally.scores() for name, tally in tallies.items()}
 
 

@@ -10,8 +10,10 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import get_total_norm
 
+from augpipe.train import processes
 from augpipe.train.batches import Labelled
 from augpipe.train.clip import Clip
+from augpipe.train.distill import Distiller
 from augpipe.train.ema import Ema
 from augpipe.train.guard import Guard
 from augpipe.train.loss import Loss
@@ -19,6 +21,7 @@ from augpipe.train.optim import set_lr
 from augpipe.train.precision import Precision
 from augpipe.train.rate import Rate
 from augpipe.train.score import Tally
+from augpipe.train.worst import WorstCase
 
 
 class Step:
@@ -37,6 +40,8 @@ class Step:
         ema: the average that follows.
         clip: what keeps gradients small.
         precision: what the network computes in; by default float32.
+        worst: what makes batches and weights worse while they are learnt from.
+        distiller: what adds a teacher to the loss.
     """
 
     def __init__(
@@ -50,6 +55,8 @@ class Step:
         ema: Ema | None = None,
         clip: Clip | None = None,
         precision: Precision | None = None,
+        worst: WorstCase | None = None,
+        distiller: Distiller | None = None,
     ) -> None:
         self._model = model
         self._optimizer = optimizer
@@ -57,6 +64,7 @@ class Step:
         self._guard, self._rate, self._loss = guard, rate, loss
         self._ema, self._clip = ema, clip
         self._precision = precision or Precision("float32", self._parameters[0].device)
+        self._worst, self._distiller = worst, distiller
 
     def __call__(self, window: Sequence[Labelled], tally: Tally) -> None:
         """Take one step.
@@ -85,21 +93,34 @@ class Step:
     def _backward(self, window: Sequence[Labelled]) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
         """Add up the gradients of the window's mean loss, which weights batches by their size.
 
+        DDP takes the mean over processes, so each divides by the mean of their sizes: the result
+        is the gradient of the mean over all samples, also where they got unequally many.
+
         Returns:
             Logits and mean loss of each batch, and the mean loss of all; without gradients.
         """
         sizes = [self._loss.size(batch.labels) for batch in window]
-        whole = torch.stack(sizes).sum()
+        whole = processes.total(torch.stack(sizes).sum())
         answers, losses = [], []
         for number, (batch, size) in enumerate(zip(window, sizes, strict=True), start=1):
-            with self._unless_last(number == len(window)):
+            with self._unless_last(number == len(window)), self._worst_of(batch) as images:
                 with self._precision.autocast():
-                    logits = self._model(batch.images)
-                    loss = self._loss(logits, batch.labels)
-                self._precision.backward(loss / whole)
+                    logits = self._model(images)
+                    loss = self._loss_of(logits, batch.labels, images, size)
+                self._precision.backward(loss * processes.count() / whole)
             answers.append((logits.detach(), loss.detach() / size))
             losses.append(loss.detach())
-        return answers, torch.stack(losses).sum() / whole
+        return answers, processes.total(torch.stack(losses).sum()) / whole
+
+    def _worst_of(self, batch: Labelled) -> AbstractContextManager[Tensor]:
+        return self._worst(batch) if self._worst else nullcontext(batch.images)
+
+    def _loss_of(self, logits: Tensor, labels: Tensor, images: Tensor, size: Tensor) -> Tensor:
+        """The sum over samples; a teacher's part is a mean, and counts as much as the labels'."""
+        loss = self._loss(logits, labels)
+        if self._distiller is None:
+            return loss
+        return self._distiller(loss / size, logits, images) * size
 
     def _unless_last(self, last: bool) -> AbstractContextManager[None]:
         """Processes exchange gradients once a step; DDP decides that in the forward pass."""

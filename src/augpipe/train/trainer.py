@@ -4,30 +4,33 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from rich.console import Console
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from augpipe.errors import StateError, TrainError
 from augpipe.loader.device import describe, find_device
-from augpipe.train import checkpoint, curves
-from augpipe.train.batches import Batch, Loader, common_classes, labels_of, pair, windows
+from augpipe.train import checkpoint, processes
+from augpipe.train.attack import evaluate_attacked
+from augpipe.train.batches import Loader, common_classes, first_batch, pair, windows
 from augpipe.train.config import TrainConfig
 from augpipe.train.ema import Ema
 from augpipe.train.guard import NotFiniteError
+from augpipe.train.inspect import inspect
 from augpipe.train.learner import Learner
-from augpipe.train.pictures import Statistics, draw_batch
+from augpipe.train.pictures import Statistics
+from augpipe.train.record import Record
 from augpipe.train.report import Report
 from augpipe.train.rundir import RunDir
 from augpipe.train.schedule import Clock
 from augpipe.train.score import Scores, Tally, evaluate
 from augpipe.train.seed import rng_state, seed_torch, set_rng_state
 from augpipe.train.stopping import build_stopping
-from augpipe.train.writers import Writer, check_writers, open_writers
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,8 @@ class Trainer:
         device: `cpu`, `cuda` or `cuda:N`.
         console: where to report to; standard error by default.
         statistics: mean and standard deviation that pictures were normalised with, to draw the
-            first batch; None draws none.
+            first batch and to know black and white in attacks; None draws none, and stands for
+            pictures in [0, 1].
 
     Raises:
         RecipeError: the recipe does not fit the data, the device is not there, or an extra is not.
@@ -93,21 +97,15 @@ class Trainer:
     ) -> None:
         self._config = config
         self._train_loader, self._val_loader = train_loader, val_loader
-        self._run = RunDir(out)
         self._recipe, self._fingerprint, self._seed = recipe, fingerprint, seed
-        self._report = Report(console or Console(stderr=True), config.epochs)
-        self._statistics = statistics
         self._classes = common_classes(train_loader, val_loader)
         self._device = find_device(device)
-        check_writers(config.writers)
-        self._writers: list[Writer] = []
+        voice = (console or Console(stderr=True)) if processes.leads() else Console(quiet=True)
+        self._report = Report(voice, config.epochs)
+        self._record = Record(RunDir(out), self._report, config, self._classes, statistics)
         seed_torch(seed)
         self._learner = Learner(
-            config,
-            len(self._classes),
-            labels_of(train_loader),
-            clock_of(config, train_loader),
-            self._device,
+            config, train_loader, clock_of(config, train_loader), self._device, statistics
         )
         self._stopping = build_stopping(config.early_stopping)
         self.epoch = self.step = 0
@@ -133,16 +131,17 @@ class Trainer:
         """
         self._open()
         try:
+            self._suit()
             while self.epoch < self._config.epochs and not self._stopping.due:
                 self._run_epoch()
         except NotFiniteError as error:
-            self._run.events.add("not_finite", epoch=self.epoch + 1, rows=error.rows)
+            self._record.event("not_finite", epoch=self.epoch + 1, rows=error.rows)
             raise
         except KeyboardInterrupt:
-            self._report.interrupted(self._run.last)
+            self._report.interrupted(self._record.run.last)
             raise
         finally:
-            self._close()
+            self._record.close()
         return self._result()
 
     def resume(self, path: Path) -> None:
@@ -154,9 +153,10 @@ class Trainer:
         state = checkpoint.load(path)
         checkpoint.refuse_other_recipe(state, self._fingerprint, path)
         checkpoint.refuse_other_classes(state, self._classes, path)
-        if path.parent.resolve() != self._run.path.resolve():
+        own = self._record.run.path
+        if path.parent.resolve() != own.resolve():
             raise StateError(
-                f"{path} lies outside {self._run.path}, but a run goes on in its own folder; "
+                f"{path} lies outside {own}, but a run goes on in its own folder; "
                 f"use --out {path.parent}, or copy that folder to a new place first"
             )
         self._train_loader.load_state_dict(state["loader"])
@@ -166,33 +166,48 @@ class Trainer:
         self._underway = state["underway"]
         set_rng_state(state["rng"], self._device)
 
+    def inspect(self, patterns: Sequence[str]) -> list[Path]:
+        """Draw what goes on in layers, on the first training batch; see `inspect.inspect`.
+
+        Args:
+            patterns: which layers.
+
+        Returns:
+            The figures, in the folder `inspect` of the run.
+
+        Raises:
+            RecipeError: a pattern names no layer.
+        """
+        batch = pair(first_batch(self._train_loader), self._device, self._learner.layout)
+        folder = self._record.run.path / "inspect"
+        return inspect(self.model, batch.images, batch.labels, cross_entropy, patterns, folder)
+
     def _open(self) -> None:
-        circumstances = {"seed": self._seed, "device": describe(self._device)}
-        if self.step:
-            self._run.resume(self._recipe, circumstances, self.epoch)
-            self._report.say(f"{self._run.path}: going on after {self._place()}")
-        elif moved := self._run.begin(self._recipe, circumstances):
-            self._report.say(f"{self._run.path} held an older run, which is now in {moved}")
-        self._run.events.add("resume" if self.step else "begin", epoch=self.epoch, step=self.step)
-        self._writers = open_writers(self._config.writers, self._run.path)
+        place = f"epoch {self.epoch}" if self._underway is None else f"step {self.step}"
+        self._record.open(
+            self._recipe,
+            {"seed": self._seed, "device": describe(self._device), "processes": processes.count()},
+            epoch=self.epoch,
+            step=self.step,
+            place=place,
+        )
 
-    def _place(self) -> str:
-        return f"epoch {self.epoch}" if self._underway is None else f"step {self.step}"
-
-    def _close(self) -> None:
-        for writer in self._writers:
-            writer.close()
-        if rows := self._run.rows():
-            curves.draw(rows, self._run.curves)
+    def _suit(self) -> None:
+        """Let the initial weights suit the first batch, where the recipe asks for that."""
+        if self.step == 0 and self._config.init and self._config.init.lsuv:
+            batch = pair(first_batch(self._train_loader), self._device, self._learner.layout)
+            self._learner.suit(batch.images)
 
     def _run_epoch(self) -> None:
         started = time.perf_counter()
         train, skipped = self._train_epoch()
+        self._learner.end_epoch(self.epoch + 1, self._images())
         scores = self._evaluate()
+        self._learner.note(scores["val"])
         self.epoch += 1
         row = _row(self.epoch, self._learner.lr, {"train": train, **scores}, skipped)
-        self._run.log(row)
-        self._save(scores["ema" if self.ema else "val"])
+        self._record.log(row)
+        self._save(scores[self._learner.judged])
         self._tell(row, time.perf_counter() - started)
 
     def _train_epoch(self) -> tuple[Scores, int]:
@@ -201,26 +216,36 @@ class Trainer:
         Returns:
             The scores on the way, and how many steps were skipped.
         """
-        self.model.train()
+        self._learner.start_epoch(self.epoch)
         self._train_loader.set_epoch(self.epoch)
         tally, skipped = self._begin_or_go_on()
         batches = self._report.watch(
             self._train_loader, self.epoch + 1, lambda: self._status(tally.scores())
         )
         for window in windows(batches, self._config.accumulate):
-            self._draw_first(window[0])
+            if self.step == 0:
+                self._record.first_batch(window[0])
             layout = self._learner.layout
-            self._learner.learn([pair(batch, self._device, layout) for batch in window], tally)
+            batches_there = [pair(batch, self._device, layout) for batch in window]
+            self._learner.learn(batches_there, tally, self.step)
             self.step += 1
             if self._learner.guard.due or self._saves_now():
                 skipped += self._learner.guard.check()
             if self._saves_now():
-                self._save_step({"tally": tally.state_dict(), "skipped": skipped})
+                underway = checkpoint.Underway(tally=tally.state_dict(), skipped=skipped)
+                self._record.save_step(self._state(underway))
         skipped += self._learner.guard.check()
+        tally.gather()
         scores = tally.scores()
         if math.isnan(scores.loss):
             raise TrainError(f"not one step of epoch {self.epoch + 1} had a finite loss")
         return scores, skipped
+
+    def _images(self) -> Iterator[Tensor]:
+        """The pictures of the epoch that has just ended, once more."""
+        self._train_loader.set_epoch(self.epoch)
+        for batch in self._train_loader:
+            yield pair(batch, self._device, self._learner.layout).images
 
     def _begin_or_go_on(self) -> tuple[Tally, int]:
         """What the epoch has come to: nothing yet, unless a checkpoint amid it was resumed."""
@@ -239,35 +264,43 @@ class Trainer:
         return bool(self._train_loader.state_dict()["epoch"] == self.epoch)
 
     def _evaluate(self) -> dict[str, Scores]:
+        """By name, the scores of the live model and of its averages; and those under attack.
+
+        SWA's are NaN until there is one, so that all epochs have the same columns.
+        """
         self._val_loader.set_epoch(0)
-        return evaluate(
-            self._learner.models(),
+        learner, models = self._learner, self._learner.models()
+        scores = evaluate(
+            models,
             self._val_loader,
             self._device,
-            precision=self._learner.precision,
-            layout=self._learner.layout,
             top_k=self._config.top_k,
             confusion=True,
+            precision=learner.precision,
+            layout=learner.layout,
         )
+        if self._config.swa:
+            scores.setdefault("swa", Scores(math.nan, math.nan, self._config.top_k and math.nan))
+        if learner.attack:
+            self._val_loader.set_epoch(0)
+            judged = models[learner.judged]
+            scores["attacked"] = evaluate_attacked(
+                judged,
+                learner.attack,
+                self._val_loader,
+                self._device,
+                precision=learner.precision,
+                layout=learner.layout,
+            )
+        return scores
 
     def _save(self, scores: Scores) -> None:
-        """Write the checkpoints: the best one first, for the last one claims that it exists."""
+        """Write the checkpoints, and know the best from now on."""
         improved = scores.accuracy > self._best["accuracy"]
         self._stopping.note(scores.accuracy)
         if improved:
             self._best = checkpoint.Best(accuracy=scores.accuracy, epoch=self.epoch)
-        state = self._state(None)
-        if improved:
-            self._run.judge(cast(Tensor, scores.confusion), self._classes)
-            checkpoint.save(self._run.best, state)
-        checkpoint.save(self._run.last, state)
-
-    def _save_step(self, underway: checkpoint.Underway) -> None:
-        state, keep = self._state(underway), self._config.checkpoint.keep
-        if keep:
-            checkpoint.save(self._run.step(self.step), state)
-        checkpoint.save(self._run.last, state)
-        self._run.keep_steps(keep)
+        self._record.save(self._state(None), scores.confusion if improved else None)
 
     def _state(self, underway: checkpoint.Underway | None) -> checkpoint.State:
         return checkpoint.State(
@@ -286,28 +319,17 @@ class Trainer:
         )
 
     def _tell(self, row: Mapping[str, Any], seconds: float) -> None:
-        """Tell everyone who wants to know of a finished epoch."""
-        self._report.epoch(row, seconds)
-        pace = self._report.pace
-        self._run.events.add("epoch", step=self.step, **row, seconds=seconds, rate=pace.rate)
-        for writer in self._writers:
-            writer.write(row, self.step)
+        self._record.epoch(row, self.step, seconds)
         if self._stopping.due and self.epoch < self._config.epochs:
             self._report.say(f"stopping early: no better than in epoch {self._best['epoch']}")
-            self._run.events.add("early_stopping", epoch=self.epoch)
+            self._record.event("early_stopping", epoch=self.epoch)
 
     def _status(self, scores: Scores) -> str:
         """How training goes, for the bar."""
         return f"loss {scores.loss:.4f} {scores.accuracy:.2%}   lr {self._learner.lr:.3g}"
 
-    def _draw_first(self, batch: Batch) -> None:
-        if self.step == 0 and self._statistics and batch.labels is not None:
-            draw_batch(
-                batch.images, batch.labels, self._classes, self._run.first_batch, self._statistics
-            )
-
     def _result(self) -> Result:
-        run, best = self._run, self._best
+        run, best = self._record.run, self._best
         return Result(
             best["accuracy"], best["epoch"], self.epoch, run.path, best=run.best, last=run.last
         )
