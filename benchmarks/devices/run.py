@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -88,7 +89,8 @@ def _rate(augment: Augment, images: Tensor, seconds: float) -> float:
     """Pictures a second; many batches, since whether anything is done may be drawn for each."""
 
     def repeat(times: int) -> float:
-        return _seconds(lambda: [augment(images) for _ in range(times)][-1], images.device.type)
+        done = (augment(images) for _ in range(times))
+        return _seconds(lambda: deque(done, maxlen=1), images.device.type)  # what is done, goes
 
     repeat(_WARM_UP)
     times = max(_WARM_UP, round(seconds * _WARM_UP / repeat(_WARM_UP)))
