@@ -38,6 +38,11 @@ def moves_pixels(step: Step, row: int | None = None) -> bool:
     return step.moves if isinstance(step, Kernel) else isinstance(step, Warp | Mix)
 
 
+def normalizes(step: Step) -> bool:
+    """Whether levels come in and floats go out."""
+    return isinstance(step, Kernel) and step.name == "normalize"
+
+
 def take_rows(step: Step, rows: NDArray[np.int64]) -> Step:
     """The step for some of its rows."""
     values = {field.name: getattr(step, field.name) for field in fields(step)}

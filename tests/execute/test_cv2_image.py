@@ -7,7 +7,7 @@ import pytest
 
 from augpipe.data.sample import Decoded, Picture, Targets
 from augpipe.errors import PlanError
-from augpipe.execute import cv2_image, torch_batch
+from augpipe.execute import cv2_image, torch_lower
 from augpipe.pipeline import Pipeline
 from augpipe.plan import Kernel, Plan
 from cases import CASES, CPU_ONLY, TORCH_ONLY, single
@@ -42,8 +42,8 @@ def test_torch_lacks_only_the_kernels_of_ops_that_say_so():
     plans = [single(name, CASES[name].typical).plan((64, 64)) for name in CPU_ONLY]
     named = {step.name for plan in plans for step in plan.steps if isinstance(step, Kernel)}
     # Other libraries' transforms take pictures one at a time too, but are no ops of ours.
-    assert set(cv2_image.KERNELS) - set(torch_batch.KERNELS) - {"foreign"} == named
-    assert set(torch_batch.KERNELS) <= set(cv2_image.KERNELS)
+    assert set(cv2_image.KERNELS) - set(torch_lower.KERNELS) - {"foreign"} == named
+    assert set(torch_lower.KERNELS) <= set(cv2_image.KERNELS)
 
 
 @pytest.mark.parametrize("name", TORCH_ONLY)

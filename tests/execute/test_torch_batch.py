@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from augpipe.errors import PlanError
-from augpipe.execute import torch_batch, torch_stage
+from augpipe.execute import torch_batch, torch_lower, torch_stage
 from augpipe.pipeline import Pipeline
 from augpipe.plan import Kernel, Plan
 from cases import CASES, CPU_ONLY, EVERY_CASE, single
@@ -66,7 +66,7 @@ def test_no_fill_shows_at_the_rim_of_an_enlarged_picture():
 @pytest.mark.parametrize("name", CPU_ONLY)
 def test_an_op_for_one_picture_at_a_time_is_refused(name):
     plan = single(name, CASES[name].typical).plan(SIZE)
-    kernel = next(step.name for step in plan.steps if step.name not in torch_batch.KERNELS)
+    kernel = next(step.name for step in plan.steps if step.name not in torch_lower.KERNELS)
     with pytest.raises(PlanError, match=f"{name}#0: torch has no kernel '{kernel}'"):
         torch_batch.run(plan, batch(noise()))
 

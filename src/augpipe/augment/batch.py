@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
@@ -25,7 +24,7 @@ from augpipe.augment.input import check_images, check_labels, check_levels, give
 from augpipe.augment.objects import Objects, read_objects, write_objects
 from augpipe.data.sample import Targets
 from augpipe.errors import PlanError, RecipeError
-from augpipe.execute import batch, torch_batch
+from augpipe.execute import batch
 from augpipe.execute.torch_mix import mix_labels
 from augpipe.execute.torch_output import Output, format_of
 from augpipe.execute.torch_targets import move
@@ -252,8 +251,13 @@ class AugmentBatch(nn.Module):
         return done, write_objects(targets, *moved, done, boxes)
 
     def _run(self, plan: Plan, images: Tensor) -> Tensor:
-        run = partial(torch_batch.run, compiled=True) if self.compiled else batch.run
-        return run(plan, images.detach(), dtype=self.dtype, memory_format=self.memory_format)
+        return batch.run(
+            plan,
+            images.detach(),
+            dtype=self.dtype,
+            memory_format=self.memory_format,
+            compiled=self.compiled,
+        )
 
     def _part(self, training: bool | None = None) -> _Part:
         training = self.training if training is None else training

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from augpipe.bench.stages import Maker, Step, Taker, wait
 from augpipe.data.decode import decoder_name
 from augpipe.data.files import FileDataset
 from augpipe.data.open import open_dataset
+from augpipe.data.room import processors
 from augpipe.errors import DataError
 from augpipe.loader.config import LoaderConfig
 from augpipe.loader.device import describe, find_device
@@ -109,7 +109,7 @@ def measure(
         len(source),
         source.in_memory,
         isinstance(source, FileDataset),
-        _cores(),
+        processors(),
         _machine(where),
     )
 
@@ -145,14 +145,9 @@ def measure_loader(
     return pictures / (time.perf_counter() - begin)
 
 
-def _cores() -> int:
-    # Only Linux tells which processors are ours.
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-
-
 def _machine(device: torch.device) -> dict[str, str]:
     return {
-        "processors": f"{_cores()} × {_processor()}",
+        "processors": f"{processors()} × {_processor()}",
         "device": describe(device),
         "load": f"{os.getloadavg()[0]:.1f} processes in the last minute, others' included",
         "decoder": decoder_name(),

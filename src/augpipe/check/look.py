@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +16,7 @@ from augpipe.data.dataset import ImageDataset
 from augpipe.data.decode import EncodedImage
 from augpipe.data.files import FileDataset
 from augpipe.data.sample import Row, Targets
+from augpipe.data.threads import by_threads
 from augpipe.errors import DataError, DecodeError
 
 _ROWS_A_TASK = 32
@@ -89,8 +88,6 @@ def look_at_all(
         on_rows: told, now and then, how many more rows are done.
     """
     looks = Looks.empty(len(dataset), len(dataset.classes))
-    starts = range(0, len(dataset), _ROWS_A_TASK)
-    tasks = [range(start, min(start + _ROWS_A_TASK, len(dataset))) for start in starts]
 
     def look(rows: range) -> tuple[int, list[Finding], NDArray[np.int64]]:
         findings: list[Finding] = []
@@ -99,11 +96,11 @@ def look_at_all(
             findings += _look(dataset, row, part, looks, objects)
         return len(rows), findings, objects
 
-    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-        for done, findings, objects in pool.map(look, tasks):
-            looks.findings.extend(findings)
-            looks.objects[:] += objects
-            on_rows(done)
+    looked = by_threads(look, len(dataset), at_once=_ROWS_A_TASK, threads=threads)
+    for done, findings, objects in looked:
+        looks.findings.extend(findings)
+        looks.objects[:] += objects
+        on_rows(done)
     return looks
 
 
@@ -137,7 +134,7 @@ def _scale(size: tuple[int, int]) -> int:
 def _kind_of(error: DataError, dataset: ImageDataset, index: int) -> str:
     if isinstance(error, DecodeError):
         return "unreadable"
-    if isinstance(dataset, FileDataset) and not os.path.exists(dataset.path(index)):  # noqa: PTH110
+    if isinstance(dataset, FileDataset) and not Path(dataset.path(index)).exists():
         return "missing"
     return "annotation"
 

@@ -7,8 +7,6 @@ from typing import Annotated, Any
 
 import torch
 import typer
-from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -17,6 +15,8 @@ from augpipe.bench.measure import WORKER
 from augpipe.bench.stages import Step
 from augpipe.cli.options import (
     DataOption,
+    DeviceOption,
+    JsonOption,
     PartOption,
     RecipeArgument,
     SetOption,
@@ -25,6 +25,7 @@ from augpipe.cli.options import (
     out,
     read_recipe,
 )
+from augpipe.cli.progress import progress
 from augpipe.data.open import open_dataset
 from augpipe.errors import RecipeError
 from augpipe.loader.batch import Batch
@@ -51,10 +52,8 @@ def bench(
     workers: Annotated[
         int | None, typer.Option(help="For the whole loader, instead of those recommended.")
     ] = None,
-    device: Annotated[
-        str | None, typer.Option(help="cpu, cuda or cuda:N; by default cuda where there is one.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+    device: DeviceOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Time each stage of a recipe by itself, and say what limits the rate.
 
@@ -83,20 +82,11 @@ def bench(
 
 
 def _timed(*what: Any, batches: int, **how: Any) -> Timings:
-    console = Console(stderr=True)
-    with Progress(
-        *Progress.get_default_columns()[:2],
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as progress:
-        bar = progress.add_task("batches", total=None)
+    with progress("batches") as move:
         return measure(
             *what,
             batches=batches,
-            on_batch=lambda done, total: progress.update(bar, completed=done, total=total),
+            on_batch=lambda done, total: move(completed=done, total=total),
             **how,
         )
 

@@ -9,40 +9,27 @@ from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 
 from augpipe.check import KINDS, Finding, PartSummary, Report, check_datasets, write_page
 from augpipe.check.opening import open_tolerantly
-from augpipe.cli.options import out
+from augpipe.cli.options import JsonOption, PlaceArgument, out
 from augpipe.cli.place import as_place
+from augpipe.cli.progress import progress
 
 _SIZES = 3
 _PLACES = 4
 
 
 def check(
-    data: Annotated[
-        str,
-        typer.Argument(
-            help="A folder, table, COCO file or data.yaml; or '{path: ..., option: ...}'.",
-            show_default=False,
-        ),
-    ],
+    data: PlaceArgument,
     val: Annotated[
         str | None, typer.Option("--val", help="The validation data: no picture may be in both.")
     ] = None,
     page: Annotated[
         Path | None, typer.Option("--html", help="Write a page with the pictures, too.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    as_json: JsonOption = False,
     distance: Annotated[
         int,
         typer.Option(
@@ -89,23 +76,13 @@ def check(
 
 
 def _checked(places: Mapping[str, object], distance: int, threads: int | None) -> Report:
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TaskProgressColumn(show_speed=True),
-        TimeRemainingColumn(),
-    )
-    hidden = not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=hidden) as progress:
-        bar = progress.add_task("looking", total=None)
+    with progress("looking") as move:
         return check_datasets(
             *places.values(),
             distance=distance,
             threads=threads,
-            on_start=lambda rows: progress.update(bar, total=rows),
-            on_rows=lambda rows: progress.advance(bar, rows),
+            on_start=lambda rows: move(total=rows),
+            on_rows=lambda rows: move(advance=rows),
         )
 
 

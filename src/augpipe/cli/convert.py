@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from augpipe.cli.options import out
+from augpipe.cli.options import JsonOption, out
 from augpipe.convert import Conversion
 from augpipe.convert import convert as converted
 from augpipe.starter import write_starter
@@ -27,7 +27,7 @@ def convert(
     place: Annotated[
         Path | None, typer.Option("--out", help="The recipe to write; by default it is printed.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Turn a pipeline of albumentations or torchvision into a recipe, and say what it cannot.
 

@@ -6,11 +6,10 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.text import Text
 
-from augpipe.cli.options import out
+from augpipe.cli.options import JsonOption, out
+from augpipe.cli.progress import progress
 from augpipe.doctor import Report, examine
 from augpipe.doctor.examine import SAMPLES, SECONDS, WORKERS
 
@@ -42,7 +41,7 @@ def doctor(
     skip: Annotated[
         list[str] | None, typer.Option(help="A check that does not matter to you; repeatable.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Run anybody's loader for a few batches, and say what is wrong with it.
 
@@ -62,23 +61,14 @@ def doctor(
 
         augpipe doctor my_module:make_loader --workers 4 --skip workers
     """
-    console = Console(stderr=True)
-    with Progress(
-        *Progress.get_default_columns()[:2],
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as progress:
-        bar = progress.add_task("probing", total=None)
+    with progress("probing") as move:
         report = examine(
             target,
             workers=workers or WORKERS,
             samples=samples,
             seconds=seconds,
             skip=skip or (),
-            on_probe=lambda done, probes: progress.update(bar, completed=done, total=probes),
+            on_probe=lambda done, probes: move(completed=done, total=probes),
         )
     if as_json:
         out.print_json(data=asdict(report) | {"healthy": report.healthy})

@@ -8,19 +8,13 @@ from typing import Annotated
 
 import typer
 
-from augpipe.cli.options import out
+from augpipe.cli.options import JsonOption, PlaceArgument, out
 from augpipe.cli.place import as_place
 from augpipe.starter import starter_recipe, write_starter
 
 
 def init(
-    data: Annotated[
-        str,
-        typer.Argument(
-            help="A folder, table, COCO file or data.yaml; or '{path: ..., option: ...}'.",
-            show_default=False,
-        ),
-    ],
+    data: PlaceArgument,
     val: Annotated[
         str | None,
         typer.Option("--val", help="The validation data; by default what lies beside."),
@@ -28,7 +22,7 @@ def init(
     place: Annotated[Path, typer.Option("--out", help="The recipe to write.")] = Path(
         "recipe.yaml"
     ),
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Look at the data, and write a commented recipe to start from.
 

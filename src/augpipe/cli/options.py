@@ -29,6 +29,17 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="A.B=VALUE", help="Change a value of the recipe; repeatable."),
 ]
+DeviceOption = Annotated[
+    str | None, typer.Option(help="cpu, cuda or cuda:N; by default cuda where there is one.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
+PlaceArgument = Annotated[
+    str,
+    typer.Argument(
+        help="A folder, table, COCO file or data.yaml; or '{path: ..., option: ...}'.",
+        show_default=False,
+    ),
+]
 PartOption = Annotated[str, typer.Option("--part", help="train or val.")]
 
 

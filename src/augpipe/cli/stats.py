@@ -7,10 +7,9 @@ from typing import Annotated
 import numpy as np
 import typer
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import Progress
 
 from augpipe.cli.options import DataArgument, out
+from augpipe.cli.progress import progress
 from augpipe.data.dataset import ImageDataset
 from augpipe.data.open import open_dataset
 from augpipe.data.statistics import Statistics, measure
@@ -37,9 +36,9 @@ def stats(
 
 
 def _measured(dataset: ImageDataset, threads: int | None) -> Statistics:
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("decoding", total=len(dataset))
-        return measure(dataset, threads=threads, on_rows=lambda n: progress.advance(bar, n))
+    with progress("decoding") as move:
+        move(total=len(dataset))
+        return measure(dataset, threads=threads, on_rows=lambda rows: move(advance=rows))
 
 
 def _range(lengths: NDArray[np.int64]) -> str:

@@ -10,7 +10,14 @@ import torch
 import typer
 
 from augpipe.cli.folds import cross_validate
-from augpipe.cli.options import DataOption, RecipeArgument, SetOption, out, read_recipe
+from augpipe.cli.options import (
+    DataOption,
+    DeviceOption,
+    RecipeArgument,
+    SetOption,
+    out,
+    read_recipe,
+)
 from augpipe.cli.trainers import build_trainer, make_loader, statistics_of, train_section
 from augpipe.errors import RecipeError
 from augpipe.recipe import Recipe
@@ -39,9 +46,7 @@ def train(
     lr: Annotated[float | None, typer.Option(help="Instead of train.optimizer.lr.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Instead of loader.batch_size.")] = None,
     seed: Annotated[int | None, typer.Option(help="Instead of loader.seed.")] = None,
-    device: Annotated[
-        str | None, typer.Option(help="cpu, cuda or cuda:N; by default cuda where there is one.")
-    ] = None,
+    device: DeviceOption = None,
     out_dir: Annotated[
         Path | None, typer.Option("--out", help="The run's folder; by default runs/RECIPE-NNN.")
     ] = None,
@@ -103,10 +108,8 @@ def _dry_run(recipe: Recipe, name: str, device: str) -> None:
     from augpipe.train.dry_run import dry_run
 
     config = train_section(recipe, name)
-    train, val = (
-        make_loader(recipe, "train", name, device),
-        make_loader(recipe, "val", name, device),
-    )
+    train = make_loader(recipe, "train", name, device)
+    val = make_loader(recipe, "val", name, device)
     for line in dry_run(config, train, val, seed=recipe.loader.seed, device=device):
         out.print(line)
 

@@ -1,15 +1,21 @@
-"""How much memory there is to spare."""
+"""How much memory there is to spare, and how many processors."""
 
 from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 _MEMORY = Path("/proc/meminfo")
 _OWN_GROUP = Path("/proc/self/cgroup")
 _GROUPS = Path("/sys/fs/cgroup")
+
+
+def processors() -> int:
+    """How many this process may use. Only Linux tells which are ours."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def free_memory() -> int:

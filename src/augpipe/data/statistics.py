@@ -8,15 +8,15 @@ neither the order nor the number of threads can matter.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from augpipe.data.dataset import ImageDataset
+from augpipe.data.threads import by_threads
 from augpipe.errors import DataError
 
 Counts = NDArray[np.int64]
@@ -84,13 +84,13 @@ def measure(
         raise DataError("the dataset has no rows, and so no statistics")
     counts = np.zeros((3, 256), np.int64)
     sizes: list[tuple[int, int]] = []
-    starts = range(0, len(dataset), _ROWS_A_TASK)
-    tasks = [range(start, min(start + _ROWS_A_TASK, len(dataset))) for start in starts]
-    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-        for some, shapes in pool.map(lambda rows: _count(dataset, rows), tasks):
-            counts += some
-            sizes += shapes
-            on_rows(len(shapes))
+    counted = by_threads(
+        partial(_count, dataset), len(dataset), at_once=_ROWS_A_TASK, threads=threads
+    )
+    for some, shapes in counted:
+        counts += some
+        sizes += shapes
+        on_rows(len(shapes))
     return Statistics(counts, np.array(sizes, np.int64))
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 import re
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from augpipe.data.room import processors
 from augpipe.doctor.ask import start_epoch
 from augpipe.doctor.seen import Use
 
@@ -47,7 +47,7 @@ def measure(loader: Any, samples: int, size: int) -> Use:
             break
     later = (times[-1] - times[1]) / max(1, len(times) - 2)
     known = memory if all(memory) else []
-    return Use(times[1] - times[0], later, each * size, known, threads, _cores())
+    return Use(times[1] - times[0], later, each * size, known, threads, processors())
 
 
 def _batches(loader: Any) -> Iterator[Any]:
@@ -86,8 +86,3 @@ def _ticks(thread: Path) -> int:
     except OSError:
         return 0
     return int(fields[11]) + int(fields[12])
-
-
-def _cores() -> int:
-    # Only Linux tells which processors are ours.
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.util import find_spec
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,6 +21,7 @@ def run(
     dtype: torch.dtype | None = None,
     memory_format: torch.memory_format | None = None,
     empty: Empty | None = None,
+    compiled: bool = False,
 ) -> Tensor:
     """Augment a batch where it lies.
 
@@ -29,6 +31,7 @@ def run(
         dtype: uint8, float16, bfloat16 or float32. None: uint8, or float32 after `normalize`.
         memory_format: None leaves it to the steps.
         empty: where normalised float32 pixels are to be put, on the device of the batch.
+        compiled: whether torch compiles it; it then takes the place of Triton's kernels.
 
     Returns:
         (B, 3, H', W') on the same device.
@@ -36,11 +39,12 @@ def run(
     Raises:
         PlanError: another number of rows or another size than planned, or sizes that differ.
     """
-    if images.is_cuda and has_triton():
+    output: dict[str, Any] = {"dtype": dtype, "memory_format": memory_format, "empty": empty}
+    if images.is_cuda and has_triton() and not compiled:
         from augpipe.execute import triton_batch
 
-        return triton_batch.run(plan, images, dtype=dtype, memory_format=memory_format, empty=empty)
-    return torch_batch.run(plan, images, dtype=dtype, memory_format=memory_format, empty=empty)
+        return triton_batch.run(plan, images, **output)
+    return torch_batch.run(plan, images, **output, compiled=compiled)
 
 
 @cache

@@ -21,12 +21,10 @@ from torch import Tensor
 from augpipe.errors import PlanError
 from augpipe.execute.torch_carry import carry_out
 from augpipe.execute.torch_compile import run_compiled
-from augpipe.execute.torch_lower import KERNELS, lower
+from augpipe.execute.torch_lower import lower
 from augpipe.execute.torch_output import Empty, Gathered, Output, format_of
 from augpipe.execute.torch_stage import Part, needs_whole, pick, pieces, upload
 from augpipe.plan import Plan
-
-__all__ = ["KERNELS", "run"]
 
 
 @torch.no_grad()

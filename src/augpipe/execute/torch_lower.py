@@ -23,7 +23,8 @@ from augpipe.execute import (
 )
 from augpipe.execute.torch_stage import Part, Parting, Stage
 from augpipe.execute.torch_types import Given, Kernels
-from augpipe.plan import Branch, Kernel, Lookup, Mix, Plan, Recolor, Step, Warp
+from augpipe.plan import Branch, Lookup, Mix, Plan, Recolor, Step, Warp
+from augpipe.rows import normalizes
 
 KERNELS: Kernels = {
     **torch_clahe.KERNELS,
@@ -63,7 +64,7 @@ def _chain(steps: tuple[Step, ...], given: Given) -> tuple[Part, ...]:
             parts += tuple(_finished(part, step, given) for part in _lower(step, given))
         if isinstance(step, Warp | Mix):
             given = given._replace(size=(int(step.size[0, 0]), int(step.size[0, 1])))
-        if isinstance(step, Kernel) and step.name == "normalize":
+        if normalizes(step):
             given = given._replace(floating=True)
     return parts
 

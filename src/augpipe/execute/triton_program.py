@@ -20,6 +20,7 @@ from augpipe.execute.triton_words import (
 )
 from augpipe.execute.warp import Size
 from augpipe.plan import Kernel, Lookup, Mix, Recolor, Step, Warp, needs_mean
+from augpipe.rows import normalizes
 
 # A function that Triton compiles; its own types say no more.
 Jit = Any
@@ -114,7 +115,7 @@ class Program:
             yield triton_color.look_up
         elif isinstance(step, Kernel) and step.name != "barrier":
             PUT_KERNEL[step.name](self.words, step.params)
-            self.levels = self.levels and step.name != "normalize"
+            self.levels = self.levels and not normalizes(step)
             yield _KERNELS[step.name]
 
 

@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 
 from augpipe.plan import Kernel, Lookup, Mix, Plan, Recolor, Step, Warp, needs_mean
+from augpipe.rows import normalizes
 
 Where = Literal["fused", "blur", "torch"]
 
@@ -50,7 +51,7 @@ class Segment:
     @property
     def out_levels(self) -> bool:
         """Whether those that go out are."""
-        return self.levels and not any(map(_normalizes, self.steps))
+        return self.levels and not any(map(normalizes, self.steps))
 
 
 def cut(steps: Iterable[Step], *, levels: bool = True) -> tuple[Segment, ...]:
@@ -94,10 +95,6 @@ def _joins(before: Segment, step: Step, where: Where) -> bool:
         return True
     mixes = isinstance(step, Mix) and any(isinstance(other, Mix) for other in before.steps)
     return not isinstance(step, Warp) and not mixes
-
-
-def _normalizes(step: Step) -> bool:
-    return isinstance(step, Kernel) and step.name == "normalize"
 
 
 def describe(plan: Plan) -> list[tuple[str, str]]:

@@ -18,6 +18,7 @@ from augpipe.loader.keyed import KeyedDataset, RowError
 from augpipe.loader.order import Key
 from augpipe.plan import Kernel, Plan
 from augpipe.rng import uniforms
+from augpipe.rows import normalizes
 
 Done = TypeVar("Done")
 
@@ -157,7 +158,7 @@ def _normalize_later(plans: Sequence[Plan]) -> tuple[list[Plan], Values | None]:
     It is left to `collate`. Nothing of it is drawn: all rows are alike.
     """
     last = plans[0].steps[-1] if len(plans[0]) and plans[0].steps else None
-    if not isinstance(last, Kernel) or last.name != "normalize":
+    if not isinstance(last, Kernel) or not normalizes(last):
         return list(plans), None
     values = {name: value[0] for name, value in last.params.items()}
     return [replace(plan, steps=plan.steps[:-1]) for plan in plans], values

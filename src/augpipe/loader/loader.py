@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property, partial
@@ -16,6 +14,7 @@ from torch.utils.data import BatchSampler, DataLoader
 
 from augpipe.data.cached import CachedDataset
 from augpipe.data.dataset import ImageDataset
+from augpipe.data.room import processors
 from augpipe.data.sample import Sample
 from augpipe.errors import DataError, RecipeError, StateError
 from augpipe.loader.batch import Batch, collate
@@ -334,6 +333,4 @@ def _choose_workers(dataset: ImageDataset) -> int:
     """As many as there are processors, up to a limit; none where there is nothing to decode."""
     if dataset.in_memory:
         return 0
-    # Only Linux tells which processors are ours.
-    ours = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    return min(ours, _MAX_WORKERS)
+    return min(processors(), _MAX_WORKERS)

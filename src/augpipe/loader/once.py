@@ -7,12 +7,10 @@ from collections.abc import Iterable
 import numpy as np
 
 from augpipe.errors import RecipeError
-from augpipe.execute.torch_batch import KERNELS
+from augpipe.execute.torch_lower import KERNELS
 from augpipe.ops.base import Op
 from augpipe.pipeline import Pipeline
 from augpipe.plan import Branch, Kernel, Lookup, Plan, Recolor, Step, why_apart
-
-_RUN_ON_BATCHES = {*KERNELS, "barrier"}
 
 
 def split(pipeline: Pipeline, size: tuple[int, int]) -> tuple[Pipeline, Pipeline]:
@@ -70,7 +68,7 @@ def _refuse_single_pictures(later: Pipeline, once: Plan) -> None:
                 "there; move it to batch if it can stand there, or leave cache out"
             )
     for step in _all_steps(later.plan(np.asarray(once.out_size[0])).steps):
-        if isinstance(step, Kernel) and step.name not in _RUN_ON_BATCHES:
+        if isinstance(step, Kernel) and step.name not in KERNELS:
             raise RecipeError(
                 f"cache='device': {' + '.join(step.ops)} runs on single pictures only, and all "
                 "that draws runs on whole batches there; leave the op out, or cache"

@@ -229,9 +229,10 @@ class Trainer:
             batches_there = [pair(batch, self._device, layout) for batch in window]
             self._learner.learn(batches_there, tally, self.step)
             self.step += 1
-            if self._learner.guard.due or self._saves_now():
+            saves = self._saves_now()
+            if self._learner.guard.due or saves:
                 skipped += self._learner.guard.check()
-            if self._saves_now():
+            if saves:
                 underway = checkpoint.Underway(tally=tally.state_dict(), skipped=skipped)
                 self._record.save_step(self._state(underway))
         skipped += self._learner.guard.check()
