@@ -19,7 +19,8 @@ import torch
 from numpy.typing import NDArray
 
 from augpipe.data.sample import Decoded, Picture, Targets
-from augpipe.execute import batch, cv2_image
+from augpipe.execute import batch
+from augpipe.execute.cv2 import image as cv2_image
 from augpipe.plan import Plan
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))

@@ -42,7 +42,7 @@ from torchvision.transforms import v2
 import peers
 from augpipe import Pipeline
 from augpipe.data.sample import Decoded, Picture, Targets
-from augpipe.execute import cv2_image
+from augpipe.execute.cv2 import image as cv2_image
 
 BATCH = 64
 PHOTOS = 8

@@ -13,7 +13,7 @@ from hypothesis.configuration import set_hypothesis_home_dir
 
 from augpipe.data.sample import Sample
 from augpipe.errors import AugpipeError, RecipeError
-from augpipe.execute import torch_batch
+from augpipe.execute.torch import batch as torch_batch
 from augpipe.ops import find_op, make_op
 from augpipe.pipeline import Pipeline
 from cases import CASES, CPU_ONLY, TORCH_ONLY

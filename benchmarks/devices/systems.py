@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torchvision.transforms import v2
 
 from augpipe import Pipeline
-from augpipe.execute import batch, torch_batch
+from augpipe.execute import batch
+from augpipe.execute.torch import batch as torch_batch
 from augpipe.plan import Plan
 from devices.tasks import MEAN, STD, TASKS
 
@@ -83,7 +84,7 @@ def _how(work: Work) -> dict[str, Any]:
 
 
 def _run_triton(plan: Plan, images: Tensor, **how: Any) -> Tensor:
-    from augpipe.execute import triton_batch  # not everywhere
+    from augpipe.execute.triton import batch as triton_batch  # not everywhere
 
     return triton_batch.run(plan, images, **how)
 

@@ -21,8 +21,8 @@ from augpipe.compose import check_order, check_views, parse, slots_of
 from augpipe.data.sample import Decoded, Picture, Sample
 from augpipe.data.targets import read_targets
 from augpipe.errors import DataError, RecipeError, within
-from augpipe.execute import cv2_image
-from augpipe.execute.triton_segments import describe
+from augpipe.execute.cv2 import image as cv2_image
+from augpipe.execute.triton.segments import describe
 from augpipe.ops.base import Op, OpLike
 from augpipe.plan import Plan
 from augpipe.planner import (

@@ -16,7 +16,8 @@ import torch
 from numpy.typing import NDArray
 
 from augpipe.data.sample import Decoded, Picture, Targets
-from augpipe.execute import cv2_image, torch_batch
+from augpipe.execute.cv2 import image as cv2_image
+from augpipe.execute.torch import batch as torch_batch
 from augpipe.loader.batch import Batch
 from augpipe.loader.loader import Loader
 from augpipe.ops.base import OpLike

@@ -16,7 +16,7 @@ from torch._dynamo.testing import CompileCounterWithBackend
 from augpipe import AugmentBatch, Pipeline, build_loader
 from augpipe.augment.graph import augment as one_op
 from augpipe.errors import PlanError, RecipeError
-from augpipe.execute import torch_batch
+from augpipe.execute.torch import batch as torch_batch
 from augpipe.ops import find_op
 from cases import CASES, CPU_ONLY, Case, single, tolerance
 from executors import distance

@@ -19,7 +19,7 @@ from augpipe.data.mapped import MappedDataset
 from augpipe.data.sample import Picture, Row, Targets
 from augpipe.data.table import TableDataset
 from augpipe.errors import DataError, DecodeError
-from augpipe.execute import cv2_image
+from augpipe.execute.cv2 import image as cv2_image
 from augpipe.region import Region
 from cache_workers import pictures
 from encoded import encode, smooth

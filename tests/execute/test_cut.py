@@ -14,8 +14,10 @@ from augpipe.data.orientation import orientation_matrix, turned_size
 from augpipe.data.pixels import PixelSource
 from augpipe.data.sample import Decoded, Picture, Targets
 from augpipe.errors import PlanError
-from augpipe.execute import cv2_image, cv2_warp, warp
+from augpipe.execute import warp
 from augpipe.execute.cut import cut_to_region
+from augpipe.execute.cv2 import image as cv2_image
+from augpipe.execute.cv2 import warp as cv2_warp
 from augpipe.pipeline import Pipeline
 from augpipe.plan import Border, Plan, Warp
 from executors import distance

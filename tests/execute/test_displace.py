@@ -8,7 +8,7 @@ import torch
 from scipy import ndimage
 
 from augpipe.execute import displace, lattice
-from augpipe.execute.torch_lattice import lattice_of, smooth_field
+from augpipe.execute.torch.lattice import lattice_of, smooth_field
 from augpipe.plan import Kernel
 from cases import single
 from executors import on_cv2, on_torch

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from augpipe.data.sample import Decoded, Picture, Targets
-from augpipe.execute import cv2_image, cv2_warp, warp
+from augpipe.execute import warp
+from augpipe.execute.cv2 import image as cv2_image
+from augpipe.execute.cv2 import warp as cv2_warp
 from augpipe.pipeline import Pipeline
 from augpipe.plan import Border, Plan, Warp, fold
 from cases import single

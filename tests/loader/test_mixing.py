@@ -9,8 +9,8 @@ import torch
 from augpipe import Pipeline, build_loader
 from augpipe.data.arrays import ArrayDataset
 from augpipe.errors import PlanError, RecipeError
-from augpipe.execute import torch_batch
-from augpipe.execute.torch_mix import mix_labels
+from augpipe.execute.torch import batch as torch_batch
+from augpipe.execute.torch.mix import mix_labels
 from executors import distance
 from pictures import COLORS, noise, plain, shares
 

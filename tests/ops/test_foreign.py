@@ -17,7 +17,8 @@ from augpipe import Pipeline
 from augpipe.adapters import import_library
 from augpipe.data.sample import Decoded, Picture, Targets
 from augpipe.errors import PlanError, RecipeError, TargetError
-from augpipe.execute import cv2_image, torch_batch
+from augpipe.execute.cv2 import image as cv2_image
+from augpipe.execute.torch import batch as torch_batch
 from augpipe.ops import Foreign
 from pictures import photo
 

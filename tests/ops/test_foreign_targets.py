@@ -13,7 +13,7 @@ from torchvision.transforms import v2
 from augpipe.adapters import import_library
 from augpipe.data.sample import Targets
 from augpipe.errors import PlanError, TargetError
-from augpipe.execute.cv2_foreign import with_targets
+from augpipe.execute.cv2.foreign import with_targets
 from augpipe.ops import Foreign
 from augpipe.ops.foreign import adapt
 

@@ -8,8 +8,9 @@ import torch
 from scipy import stats
 
 from augpipe.errors import RecipeError
-from augpipe.execute import cv2_noise, torch_noise
+from augpipe.execute.cv2 import noise as cv2_noise
 from augpipe.execute.field import normal_quantiles, to_uniform
+from augpipe.execute.torch import noise as torch_noise
 from augpipe.ops import make_op
 from augpipe.pipeline import Pipeline
 from cases import single

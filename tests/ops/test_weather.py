@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from augpipe.errors import RecipeError
-from augpipe.execute import cv2_weather
+from augpipe.execute.cv2 import weather as cv2_weather
 from augpipe.ops import make_op
 from augpipe.pipeline import Pipeline
 from augpipe.plan import Kernel, Recolor

@@ -25,9 +25,9 @@ from augpipe.augment.objects import Objects, read_objects, write_objects
 from augpipe.data.sample import Targets
 from augpipe.errors import PlanError, RecipeError
 from augpipe.execute import batch
-from augpipe.execute.torch_mix import mix_labels
-from augpipe.execute.torch_output import Output, format_of
-from augpipe.execute.torch_targets import move
+from augpipe.execute.torch.mix import mix_labels
+from augpipe.execute.torch.output import Output, format_of
+from augpipe.execute.torch.targets import move
 from augpipe.ops.base import Op, OpLike
 from augpipe.pipeline import Pipeline
 from augpipe.plan import Plan

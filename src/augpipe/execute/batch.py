@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from augpipe.execute import torch_batch
-from augpipe.execute.torch_output import Empty
+from augpipe.execute.torch import batch as torch_batch
+from augpipe.execute.torch.output import Empty
 from augpipe.plan import Plan
 
 
@@ -41,7 +41,7 @@ def run(
     """
     output: dict[str, Any] = {"dtype": dtype, "memory_format": memory_format, "empty": empty}
     if images.is_cuda and has_triton() and not compiled:
-        from augpipe.execute import triton_batch
+        from augpipe.execute.triton import batch as triton_batch
 
         return triton_batch.run(plan, images, **output)
     return torch_batch.run(plan, images, **output, compiled=compiled)

@@ -14,7 +14,7 @@ from augpipe.boxes import BoxParams
 from augpipe.data.sample import Targets, spatial_in
 from augpipe.errors import TargetError
 from augpipe.execute import displace, warp
-from augpipe.execute.cv2_warp import sample
+from augpipe.execute.cv2.warp import sample
 from augpipe.plan import Border, Floats, Kernel, Plan, Step, Warp
 from augpipe.rows import moves_pixels, own_steps
 

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from augpipe.data.sample import Sample, spatial_in
 from augpipe.errors import DataError, PlanError, TargetError
-from augpipe.execute.cv2_color import normalize_into
-from augpipe.execute.cv2_types import Values
+from augpipe.execute.cv2.color import normalize_into
+from augpipe.execute.cv2.types import Values
 
 # Makes an array of a shape and a dtype, of any content, as `np.empty` does.
 Empty = Callable[[Sequence[int], DTypeLike], NDArray[Any]]

@@ -12,7 +12,7 @@ import torch
 
 from augpipe.data.sample import Sample
 from augpipe.errors import AugpipeError, DataError, PlanError, within
-from augpipe.execute.cv2_types import Values
+from augpipe.execute.cv2.types import Values
 from augpipe.loader.batch import Batch, Empty, collate
 from augpipe.loader.keyed import KeyedDataset, RowError
 from augpipe.loader.order import Key

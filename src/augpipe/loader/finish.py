@@ -14,7 +14,7 @@ from augpipe.boxes import BoxFormat
 from augpipe.data.sample import spatial_in
 from augpipe.errors import RecipeError
 from augpipe.execute import batch as executor
-from augpipe.execute.torch_mix import mix_labels
+from augpipe.execute.torch.mix import mix_labels
 from augpipe.loader.arena import Arena
 from augpipe.loader.batch import Batch
 from augpipe.loader.config import FloatType

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from augpipe.boxes import BoxFormat, from_xyxy, to_xyxy
 from augpipe.data.sample import Targets
-from augpipe.execute.torch_targets import move
+from augpipe.execute.torch.targets import move
 from augpipe.loader.batch import Batch, tensors_of
 from augpipe.plan import Plan
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from augpipe.data.dataset import ImageDataset
 from augpipe.data.sample import Picture, Row, Sample
 from augpipe.errors import DataError
-from augpipe.execute import cv2_image
+from augpipe.execute.cv2 import image as cv2_image
 from augpipe.generators import seeded
 from augpipe.loader.config import OnError
 from augpipe.loader.order import Key

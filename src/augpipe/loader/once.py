@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from augpipe.errors import RecipeError
-from augpipe.execute.torch_lower import KERNELS
+from augpipe.execute.torch.lower import KERNELS
 from augpipe.ops.base import Op
 from augpipe.pipeline import Pipeline
 from augpipe.plan import Branch, Kernel, Lookup, Plan, Recolor, Step, why_apart

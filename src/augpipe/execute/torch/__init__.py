@@ -1,0 +1,1 @@
+"""A plan carried out on a batch, with torch, on any device."""

@@ -1,0 +1,116 @@
+"""Colours of a batch, with torch."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from augpipe.execute.torch.stage import Stage, acting
+from augpipe.execute.torch.types import Given, Kernels, Tensors, Values, floats, like, spread
+from augpipe.plan import IDENTITY_RECOLOR, Lookup, Recolor, needs_mean
+
+
+def recolor(step: Recolor, given: Given) -> Stage:
+    """Apply (B, 3, 7) colour maps; see `plan.Recolor`."""
+    means = needs_mean(step)
+    still = (step.matrix == IDENTITY_RECOLOR).all(axis=(1, 2))
+    kinds = [None if stays else mean for stays, mean in zip(still, means.tolist(), strict=True)]
+    return Stage(
+        _recolor,
+        floats(matrix=step.matrix),
+        options=(given.fixed or bool(means.any()),),
+        kinds=kinds,
+        alike=_recolor_alike,
+    )
+
+
+def _recolor_alike(pixels: Tensor, tensors: Tensors, needs_mean: bool, _: bool) -> Tensor:
+    return _recolor(pixels, tensors, needs_mean)
+
+
+def _recolor(pixels: Tensor, tensors: Tensors, needs_mean: bool) -> Tensor:
+    matrix = spread(tensors["matrix"], 2)
+    total = 255 * matrix[:, :, 6]
+    if needs_mean:
+        # Whole numbers add up exactly, in whatever order a device adds them.
+        kind = torch.int32 if pixels.dtype == torch.uint8 else torch.float32
+        sums = pixels.sum(dim=3, dtype=kind).sum(dim=2)
+        mean = spread(sums.float() / pixels[0, 0].numel(), 2)
+        total = _accumulate(total, matrix[:, :, 3:6], mean)
+    total = total.expand(-1, -1, *pixels.shape[2:]).contiguous()
+    return like(pixels, _accumulate(total, matrix[:, :, :3], pixels.float()))
+
+
+def _accumulate(total: Tensor, matrix: Tensor, colors: Tensor) -> Tensor:
+    """Total (overwritten) + matrix @ colors; channel by channel, so that no row meets others."""
+    for channel in range(3):
+        total.addcmul_(matrix[:, :, channel], colors[:, channel : channel + 1])
+    return total
+
+
+def look_up(step: Lookup, _: Given) -> Stage:
+    """Apply (B, 3, 256) tables to uint8 pixels; see `plan.Lookup`."""
+    still = np.all(step.table == np.arange(256), axis=(1, 2))
+    return Stage(
+        _look_up,
+        {"table": step.table},
+        kinds=[None if stays else "table" for stays in still],
+    )
+
+
+def _look_up(pixels: Tensor, tensors: Tensors) -> Tensor:
+    return take(tensors["table"], pixels)
+
+
+def take(table: Tensor, pixels: Tensor) -> Tensor:
+    """What the (B, 3, 256) table says for each level."""
+    return table.gather(2, pixels.flatten(2).long()).view(pixels.shape)
+
+
+def _hsv(values: Values, _: Given) -> Stage:
+    still = (values["hue"] == 0) & (values["saturation"] == 1) & (values["value"] == 1)
+    return Stage(
+        _turned,
+        floats(**{name: values[name] for name in ("hue", "saturation", "value")}),
+        kinds=acting(~still),
+    )
+
+
+def _turned(pixels: Tensor, tensors: Tensors) -> Tensor:
+    """Hue shifted, saturation and value scaled."""
+    hue, saturation, value = (spread(tensors[name], 3) for name in ("hue", "saturation", "value"))
+    rgb = pixels.float()
+    r, g, b = rgb[:, :1], rgb[:, 1:2], rgb[:, 2:]
+    high, low = r.maximum(g).maximum(b), r.minimum(g).minimum(b)
+    chroma = high - low
+    s = (chroma / high.clamp(min=1e-9)).mul_(saturation).clamp_(max=1)
+    v = (high * value).clamp_(max=255)
+    # Foley & van Dam, in the closed form of one function for all three channels.
+    offsets = torch.arange(5, 0, -2, device=pixels.device)[:, None, None]
+    k = _sextant(r, g, b, high, chroma.clamp_(min=1e-9)).add_(6 * hue) + offsets
+    k.sub_((k / 6).floor_().mul_(6))
+    share = torch.minimum(k, 4 - k).clamp_(0, 1)
+    return like(pixels, v - share.mul_(s * v))
+
+
+def _sextant(r: Tensor, g: Tensor, b: Tensor, high: Tensor, chroma: Tensor) -> Tensor:
+    """Hue in sixths of a turn; 0 for grey. Weights of zero or one choose: masks take longer."""
+    red, green, blue = (g - b).div_(chroma), (b - r).div_(chroma), (r - g).div_(chroma)
+    elsewhere = green.add_(2).lerp_(blue.add_(4), (high - g).sign_())
+    return red.lerp_(elsewhere, (high - r).sign_())
+
+
+def _normalize(values: Values, _: Given) -> Stage:
+    """Units in which each channel's mean is 0 and its deviation 1; float32."""
+    mean, std = values["mean"], values["std"]
+    return Stage(_scale, floats(scale=1 / (255 * std), shift=mean / std))
+
+
+def _scale(pixels: Tensor, tensors: Tensors) -> Tensor:
+    scale, shift = spread(tensors["scale"], 2), spread(tensors["shift"], 2)
+    # Converted first: with two types at once, a processor takes several times as long.
+    return (pixels.float() * scale).sub_(shift)
+
+
+KERNELS: Kernels = {"hsv": _hsv, "normalize": _normalize}
