@@ -24,6 +24,9 @@ from augpipe.execute.torch.stage import Part, Place, Run, Stage, pack, upload
 _GRAPHS = 256
 _NUMBERS = count()
 
+# Of any size; but torch 2.14 cannot compile for a range without an end.
+_MAX_ROWS = 2**31 - 1
+
 
 class Node(NamedTuple):
     """A stage without its numbers: what of it is compiled."""
@@ -72,7 +75,7 @@ def _run_graph(stages: list[Stage], images: Tensor) -> Tensor:
         t.contiguous().expand(pair, *t.shape[1:]).contiguous() for t in (images, table)
     )
     for tensor in (pixels, table):
-        torch._dynamo.mark_dynamic(tensor, 0, min=2)
+        torch._dynamo.mark_dynamic(tensor, 0, min=2, max=_MAX_ROWS)
     done: Tensor = graph(pixels, table, flat)
     return done[:rows]
 
