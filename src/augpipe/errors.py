@@ -17,8 +17,8 @@ with `within`, so no inner function has to carry the context.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from typing import ClassVar
 
 
@@ -68,13 +68,22 @@ class TrainError(AugpipeError):
     exit_code: ClassVar[int] = 1
 
 
-@contextmanager
-def within(where: str) -> Iterator[None]:
+class _Within(AbstractContextManager[None]):
+    """A class, as a generator would take longer than some of what is done inside."""
+
+    __slots__ = ("_where",)
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, AugpipeError):
+            raise type(error)(f"{self._where}: {error}") from error
+
+
+def within(where: str) -> AbstractContextManager[None]:
     """Prefix the message of any `AugpipeError` raised inside with `where`."""
-    try:
-        yield
-    except AugpipeError as error:
-        raise type(error)(f"{where}: {error}") from error
+    return _Within(where)
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

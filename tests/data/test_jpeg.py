@@ -190,13 +190,15 @@ def test_cmyk_is_left_to_others():
         (1, (4, 0, 4, 4), 0),
         (1, (0, 5, 4, 4), 48),
         (1, (0, 0, 2**20, 1), 3 * 2**20),
+        (1, (0, 0, 4, 4, 1), 48),
+        (1, (0, 0, 4, 4, 2**17), 12 * (4 + 2**18)),
     ],
 )
 def test_a_buffer_that_does_not_hold_the_rectangle_is_refused(scale, region, held):
     data = encode(noise((64, 48)), "JPEG")
     extension = jpeg._trusted()
     with pytest.raises(ValueError, match="the buffer does not hold that rectangle"):
-        extension.decode_into(data, bytearray(held), 64, 48, scale, *region)
+        extension.decode_into(data, bytearray(held), 64, 48, scale, *(*region, 0)[:5])
 
 
 @needs_extension
@@ -318,7 +320,7 @@ def test_an_extension_that_decodes_otherwise_is_not_trusted(fault, monkeypatch):
 
     def decode_into(data, out, *rest):
         done = good.decode_into(data, out, *rest)
-        out[-1, -1, 0] ^= fault == "off by one level"
+        out[-1, :, 0] ^= fault == "off by one level"
         return done and fault != "refuses"
 
     other = types.SimpleNamespace(decode_into=decode_into, LIBRARY="libjpeg 9")
@@ -326,6 +328,8 @@ def test_an_extension_that_decodes_otherwise_is_not_trusted(fault, monkeypatch):
     assert jpeg._trusted.__wrapped__() is None
     monkeypatch.setattr(other, "decode_into", good.decode_into)
     assert jpeg._trusted.__wrapped__() is other
+    monkeypatch.setattr(other, "decode_into", lambda data, out, height, width: True)
+    assert jpeg._trusted.__wrapped__() is None, "built of an older source"
 
 
 def test_the_decoder_asks_for_rectangles_of_the_stored_picture(monkeypatch):

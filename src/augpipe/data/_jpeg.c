@@ -26,12 +26,13 @@ typedef struct {
     jmp_buf no;
 } Errors;
 
-/* Sizes and places are those of the scaled picture, but for height and width. */
+/* Sizes and places are those of the scaled picture, but for height and width. On either side of the
+ * rectangle, rows of `out` have room for `beside` more pixels. */
 typedef struct {
     const unsigned char *data;
     unsigned long length;
     unsigned char *out;
-    unsigned int height, width, scale, top, left, bottom, right;
+    unsigned int height, width, scale, top, left, bottom, right, beside;
 } Job;
 
 static void say_no(j_common_ptr info) { longjmp(((Errors *)info->err)->no, 1); }
@@ -71,25 +72,31 @@ static int is_complete(j_decompress_ptr info)
     return marker == JPEG_EOI;
 }
 
-/* Upsampling looks at neighbours, so one more block to the left and right is decoded, and cut off.
- * To the rows above and below libjpeg sees by itself. */
+/* Upsampling looks at neighbours, so one more block to the left and right is decoded. It is left
+ * where it falls, beside the rectangle, or cut off where there is no room for it. To the rows above
+ * and below libjpeg sees by itself. */
 static void read_rows(j_decompress_ptr info, const Job *job)
 {
     unsigned int across = info->max_h_samp_factor * DCTSIZE / job->scale;
     JDIMENSION left = job->left > across ? job->left - across : 0;
     JDIMENSION right = job->right + across < info->output_width ? job->right + across
                                                                 : info->output_width;
-    JDIMENSION width = right - left;
-    size_t bytes = 3 * (size_t)(job->right - job->left);
+    JDIMENSION width = right - left, before;
+    size_t bytes = 3 * (size_t)(job->right - job->left), margin = 3 * (size_t)job->beside;
+    unsigned char *out = job->out + margin;
     JSAMPARRAY row;
+    int fits;
 
     if (width < info->output_width) jpeg_crop_scanline(info, &left, &width);
-    row = info->mem->alloc_sarray((j_common_ptr)info, JPOOL_IMAGE, 3 * width, 1);
+    before = job->left - left;
+    fits = before <= job->beside && left + width <= job->right + job->beside;
+    row = info->mem->alloc_sarray((j_common_ptr)info, JPOOL_IMAGE, fits ? 1 : 3 * width, 1);
     if (job->top > 0 && jpeg_skip_scanlines(info, job->top) != job->top)
         say_no((j_common_ptr)info);
-    for (unsigned char *out = job->out; info->output_scanline < job->bottom; out += bytes) {
-        if (jpeg_read_scanlines(info, row, 1) != 1) say_no((j_common_ptr)info);
-        memcpy(out, row[0] + 3 * (job->left - left), bytes);
+    for (; info->output_scanline < job->bottom; out += bytes + 2 * margin) {
+        JSAMPROW there = fits ? out - 3 * before : row[0];
+        if (jpeg_read_scanlines(info, &there, 1) != 1) say_no((j_common_ptr)info);
+        if (!fits) memcpy(out, row[0] + 3 * before, bytes);
     }
 }
 
@@ -131,15 +138,17 @@ static PyObject *decode_into(PyObject *self, PyObject *args)
     int done;
 
     (void)self;
-    if (!PyArg_ParseTuple(args, "y*w*IIIIIII", &data, &out, &job.height, &job.width, &job.scale,
-                          &job.top, &job.left, &job.bottom, &job.right))
+    if (!PyArg_ParseTuple(args, "y*w*IIIIIIII", &data, &out, &job.height, &job.width, &job.scale,
+                          &job.top, &job.left, &job.bottom, &job.right, &job.beside))
         return NULL;
     job.data = data.buf;
     job.length = (unsigned long)data.len;
     job.out = out.buf;
     if (job.scale < 1 || job.scale > DCTSIZE || job.top >= job.bottom || job.left >= job.right ||
         job.bottom > JPEG_MAX_DIMENSION || job.right > JPEG_MAX_DIMENSION ||
-        (unsigned long long)out.len != 3ull * (job.bottom - job.top) * (job.right - job.left)) {
+        job.beside > JPEG_MAX_DIMENSION ||
+        (unsigned long long)out.len !=
+            3ull * (job.bottom - job.top) * (job.right - job.left + 2 * job.beside)) {
         PyErr_SetString(PyExc_ValueError, "the buffer does not hold that rectangle");
         done = -1;
     } else {
@@ -154,7 +163,7 @@ static PyObject *decode_into(PyObject *self, PyObject *args)
 
 static PyMethodDef methods[] = {
     {"decode_into", decode_into, METH_VARARGS,
-     "decode_into(data, out, height, width, scale, top, left, bottom, right) -> bool"},
+     "decode_into(data, out, height, width, scale, top, left, bottom, right, beside) -> bool"},
     {NULL, NULL, 0, NULL},
 };
 

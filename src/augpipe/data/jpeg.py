@@ -18,6 +18,10 @@ from numpy.typing import NDArray
 
 from augpipe.region import Region
 
+# So far beside a rectangle blocks may begin or end that are decoded along with it. Where rows have
+# room for them, nothing is copied; in the few files whose blocks are wider, they are cut off.
+_BESIDE = 32
+
 
 def decode_region(
     data: bytes, size: tuple[int, int], scale: int, region: Region
@@ -34,8 +38,8 @@ def decode_region(
         region: of the stored picture at that scale.
 
     Returns:
-        (h, w, 3) uint8 RGB; None if the file is damaged, truncated or in any way unusual, and has
-        to be decoded whole; or if there is no extension.
+        (h, w, 3) uint8 RGB, its rows a little apart; None if the file is damaged, truncated or in
+        any way unusual, and has to be decoded whole; or if there is no extension.
     """
     extension = _trusted()
     return _decode(extension, data, size, scale, region) if extension else None
@@ -52,9 +56,9 @@ def _trusted() -> Any:
     """The extension, or None where it was not built, cannot be loaded, or decodes otherwise."""
     try:
         extension = importlib.import_module("augpipe.data._jpeg")
-    except ImportError:
+        return extension if _agrees(extension) else None
+    except (ImportError, TypeError):  # or built of an older version, which takes other arguments
         return None
-    return extension if _agrees(extension) else None
 
 
 def _agrees(extension: Any) -> bool:
@@ -86,6 +90,6 @@ def _decode(
     extension: Any, data: bytes, size: tuple[int, int], scale: int, region: Region
 ) -> NDArray[np.uint8] | None:
     top, left, bottom, right = region
-    pixels = np.empty((bottom - top, right - left, 3), np.uint8)
-    done = extension.decode_into(data, pixels, *size, scale, *region)
-    return pixels if done else None
+    rows = np.empty((bottom - top, right - left + 2 * _BESIDE, 3), np.uint8)
+    done = extension.decode_into(data, rows, *size, scale, *region, _BESIDE)
+    return rows[:, _BESIDE:-_BESIDE] if done else None

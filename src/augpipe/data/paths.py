@@ -10,6 +10,9 @@ from pathlib import Path
 
 from augpipe.errors import DataError, within
 
+# Bytes as they are, and no waiting for whoever writes to a pipe; not every system knows the words.
+_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
 
 def existing_folder(path: str | Path) -> Path:
     """The folder at `path`.
@@ -63,15 +66,30 @@ def read_file(path: str | Path) -> bytes:
             ever). Who calls knows which row it belongs to.
     """
     try:
-        # A `Path` and a buffer would take longer than reading.
-        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116
-            raise DataError(f"not a regular file: {path}")
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123
-            return file.readall()
+        # Neither `Path` nor `open`, which take longer than reading.
+        fd = os.open(path, _READ)
+        try:
+            about = os.fstat(fd)
+            if not stat.S_ISREG(about.st_mode):
+                raise DataError(f"not a regular file: {path}")
+            return _all_of(fd, about.st_size)
+        finally:
+            os.close(fd)
     except FileNotFoundError as error:
         raise DataError(f"no such file: {path}") from error
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}: {path}") from error
+
+
+def _all_of(fd: int, size: int) -> bytes:
+    """What a file holds that says it is so large; it may be another size by now."""
+    data = os.read(fd, size + 1)
+    if len(data) == size:
+        return data
+    parts = [data]
+    while parts[-1]:
+        parts.append(os.read(fd, 1 << 20))
+    return b"".join(parts)
 
 
 def read_below(root: Path, name: str, where: str) -> bytes:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -39,14 +38,6 @@ class RowError(Exception):
         return type(self.error)(f"row {self.number}: {self.error}")
 
 
-@contextmanager
-def _of_row(number: int) -> Iterator[None]:
-    try:
-        yield
-    except DataError as error:
-        raise RowError(number, error) from error
-
-
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A row that has been opened, its number, and the size of its picture."""
@@ -58,9 +49,11 @@ class Opened:
 
     def decode(self, scale: int, region: Region | None) -> Picture:
         """Its pixels, at 1/`scale` of full size or larger, or at least those of a region."""
-        with _of_row(self.number):
+        try:
             self.gate(self.number)
             return Picture(self.row.source.decode(scale, region), self.row.targets)
+        except DataError as error:
+            raise RowError(self.number, error) from error
 
 
 # The rows that a sample is made of, its own first; None where one is not needed.
@@ -158,17 +151,18 @@ class KeyedDataset(ImageDataset):
         return [self._opened(key, number, gate) if number >= 0 else None for number in numbers]
 
     def _opened(self, key: Key, number: int, gate: Gate) -> Opened:
-        with _of_row(number), self._seeded(key, number):
+        try:
             gate(number)
-            row = self.row(number)
+            row = self._seeded_row(key, number) if self.source.draws else self.row(number)
             return Opened(number, self._with_soft_label(row), row.source.size, gate)
+        except DataError as error:
+            raise RowError(number, error) from error
 
-    def _seeded(self, key: Key, number: int) -> AbstractContextManager[None]:
+    def _seeded_row(self, key: Key, number: int) -> Row:
         """What a row draws for itself comes from its key too."""
-        if not self.source.draws:
-            return nullcontext()
         draw = uniforms(self.seed, key.epoch, number, key.repeat, "dataset", 1)[0, 0]
-        return seeded(int(draw * 2**53), self.source.generators)
+        with seeded(int(draw * 2**53), self.source.generators):
+            return self.row(number)
 
     def _with_soft_label(self, row: Row) -> Row:
         """Where ops mix labels, a class is a distribution over classes from the start."""

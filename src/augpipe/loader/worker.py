@@ -22,6 +22,7 @@ from augpipe.errors import WorkerError
 from augpipe.loader.arena import Arena, Extent
 from augpipe.loader.board import Board
 from augpipe.loader.fetch import Fetched, fetch
+from augpipe.loader.heap import settle_heap
 from augpipe.loader.keyed import KeyedDataset
 from augpipe.loader.order import Key
 from augpipe.loader.packing import Parcel, Stored, Writer, load
@@ -142,6 +143,7 @@ def _settle_in(post: Post) -> KeyedDataset:
     dataset = post.dataset
     if isinstance(dataset, Parcel):
         dataset = dataset.open(post.arena.extent(1))
+    settle_heap()
     torch_worker._worker_info = torch_worker.WorkerInfo(  # torch has no public name for it
         id=post.number, num_workers=post.workers, seed=0, dataset=dataset
     )
