@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from math import frexp, sqrt
+
 import numpy as np
 from numpy.typing import NDArray
+
+# Without this hair, a factor of exactly two would depend on the last bit of a cosine.
+_SLACK = 1 + 1e-9
 
 
 def shrink_factors(matrix: NDArray[np.float64], size: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -25,6 +30,15 @@ def shrink_factors(matrix: NDArray[np.float64], size: NDArray[np.int64]) -> NDAr
     # The derivative of (x / w, y / w) along the output's axes; w is 1 unless there is perspective.
     jacobian = matrix[:, :2, :2] - np.stack([x / w, y / w], 1)[:, :, None] * matrix[:, 2:, :2]
     covered = np.linalg.norm(jacobian, axis=2)[:, ::-1] / np.abs(w)[:, None]
-    # A hair of slack, or a factor of exactly two would depend on the last bit of a cosine.
-    levels = np.floor(np.log2(np.maximum(covered * (1 + 1e-9), 1.0)))
-    return np.asarray(np.exp2(levels), np.int64)
+    exponents = np.frexp(np.maximum(covered * _SLACK, 1.0))[1]
+    return np.asarray(1 << exponents.astype(np.int64) - 1)
+
+
+def shrink_factor(matrix: NDArray[np.float64], size: tuple[int, int]) -> tuple[int, int]:
+    """`shrink_factors` of one matrix."""
+    rows = matrix.tolist()
+    if rows[2][:2] != [0.0, 0.0]:
+        height, width = shrink_factors(matrix[None], np.array([size]))[0].tolist()
+        return height, width
+    x, y = (max(sqrt(a * a + b * b) / abs(rows[2][2]) * _SLACK, 1.0) for a, b, _ in rows[:2])
+    return 1 << frexp(y)[1] - 1, 1 << frexp(x)[1] - 1

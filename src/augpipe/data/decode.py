@@ -105,7 +105,7 @@ class EncodedImage:
         with within(self.path):
             image = self._pixels(scale)
             scale = self._scale_of(image, scale)
-        return Decoded(image, self._matrix(scale))
+        return Decoded(image, orientation_matrix(self.header.orientation, self.header.size, scale))
 
     def _part(self, scale: int, region: Region) -> Decoded | None:
         """The region, where that is less than the whole and can be decoded alone."""
@@ -120,15 +120,7 @@ class EncodedImage:
         image = decode_region(self.data, header.size, scale, part)
         if image is None:
             return None
-        matrix = self._matrix(scale)
-        matrix[:2, 2] -= part.left, part.top
-        return Decoded(image, matrix)
-
-    def _matrix(self, scale: int) -> NDArray[np.float64]:
-        """From the upright, full-size picture to the stored one at 1/`scale`."""
-        matrix = orientation_matrix(self.header.orientation, self.header.size)
-        matrix[:2] /= scale
-        return matrix
+        return Decoded(image, orientation_matrix(header.orientation, header.size, scale, part[:2]))
 
     def _pixels(self, scale: int) -> NDArray[np.uint8]:
         try:

@@ -86,23 +86,30 @@ def _interval(turn: tuple[int, int], region: Region, extent: int) -> tuple[int, 
     return (low, high) if sum(turn) > 0 else (extent - high, extent - low)
 
 
-def orientation_matrix(orientation: int, stored: tuple[int, int]) -> NDArray[np.float64]:
+def orientation_matrix(
+    orientation: int, stored: tuple[int, int], scale: int = 1, corner: tuple[int, int] = (0, 0)
+) -> NDArray[np.float64]:
     """The map from coordinates of the upright picture to those of the stored one.
 
     Args:
         orientation: 1 to 8 as EXIF counts them.
-        stored: (height, width) of the stored picture.
+        stored: (height, width) of the stored picture at full size.
+        scale: 1, 2, 4 or 8: it was decoded at 1/scale of it.
+        corner: from which row and column on, if only a part was decoded.
 
     Returns:
         (3, 3) float64.
     """
-    matrix = np.eye(3)
-    if orientation == 1:
-        return matrix
-    height, width = stored
-    matrix[:2, :2] = _TURNS[orientation]
-    matrix[:2, 2] = (matrix[:2, :2].sum(axis=1) < 0) * np.array([width, height])
-    return matrix
+    (xx, xy), (yx, yy) = _TURNS[orientation]
+    x = stored[1] / scale if xx + xy < 0 else 0
+    y = stored[0] / scale if yx + yy < 0 else 0
+    return np.array(
+        [
+            [xx / scale, xy / scale, x - corner[1]],
+            [yx / scale, yy / scale, y - corner[0]],
+            [0, 0, 1],
+        ]
+    )
 
 
 def upright(decoded: Decoded, size: tuple[int, int]) -> NDArray[np.uint8]:

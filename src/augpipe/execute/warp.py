@@ -172,16 +172,18 @@ def leaves(matrix: Floats, out: Size, source: Size) -> bool:
 
 def meets_horizon(matrix: Floats, out: Size) -> bool:
     """Whether any part of the output lies at the horizon or beyond."""
-    return bool((corner_points(out) @ matrix[2]).min() <= HORIZON)
+    px, py, pw = matrix[2].tolist()
+    return bool(min(px * out[1], 0) + min(py * out[0], 0) + pw <= HORIZON)
 
 
 def to_pixel_numbers(matrix: Floats) -> Floats:
     """The same map between pixel numbers, whose centres are whole, instead of coordinates."""
-    to_number, to_coordinate = np.eye(3), np.eye(3)
-    to_number[:2, 2], to_coordinate[:2, 2] = -0.5, 0.5
-    return np.asarray(to_number @ matrix @ to_coordinate)
+    *rows, last = matrix.tolist()
+    # The input's coordinates less half a pixel, of the output's plus half a pixel.
+    lowered = [[at - w / 2 for at, w in zip(row, last, strict=True)] for row in rows]
+    return np.array([[x, y, (x + y) / 2 + start] for x, y, start in (*lowered, last)])
 
 
-def after_shrink(matrix: Floats, factor: NDArray[np.int64]) -> Floats:
-    """The same map into the input after it was shrunk by (2,) factors of height and width."""
-    return np.asarray(np.diag([1 / factor[1], 1 / factor[0], 1.0]) @ matrix)
+def after_shrink(matrix: Floats, factor: Size) -> Floats:
+    """The same map into the input after it was shrunk by factors of height and width."""
+    return np.asarray(matrix * [[1 / factor[1]], [1 / factor[0]], [1.0]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from operator import mul
 
 import cv2
 import numpy as np
@@ -34,10 +35,8 @@ def recolor(image: Image, matrix: Floats) -> Image:
     rows = matrix.tolist()  # of so few numbers, Python takes less time to look at each than NumPy
     if rows == _IDENTITY:
         return image
-    offset = 255 * matrix[:, 6]
-    if any(any(row[3:6]) for row in rows):
-        offset += matrix[:, 3:6] @ cv2.mean(image)[:3]
-    affine = [[*row[:3], last] for row, last in zip(rows, offset.tolist(), strict=True)]
+    mean = cv2.mean(image) if any(any(row[3:6]) for row in rows) else (0.0, 0.0, 0.0)
+    affine = [[*row[:3], 255 * row[6] + sum(map(mul, row[3:6], mean))] for row in rows]
     gain, last = affine[0][0], affine[0][3]
     even = [[gain, 0, 0, last], [0, gain, 0, last], [0, 0, gain, last]]
     if image.dtype == np.uint8 and affine == even:
@@ -75,8 +74,7 @@ def _hsv(image: Image, values: Values) -> Image:
     hue, saturation, value = (float(values[name]) for name in ("hue", "saturation", "value"))
     if (hue, saturation, value) == (0.0, 1.0, 1.0):
         return image
-    change = np.diag([1, saturation, value, 0])[:3]
-    change[0, 3] = 360 * (hue % 1)
+    change = np.array([[1, 0, 0, 360 * (hue % 1)], [0, saturation, 0, 0], [0, 0, value, 0]])
     result = np.empty(image.shape, np.uint8)
     rows = min(max(1, _STRIP // image.shape[1]), len(image))
     limits = _hsv_limits(rows, image.shape[1]) if max(saturation, value) > 1 else None

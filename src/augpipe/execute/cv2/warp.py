@@ -8,7 +8,7 @@ import numpy as np
 from augpipe.execute import warp
 from augpipe.execute.cv2.types import Image
 from augpipe.plan import Border, Floats, Interpolation
-from augpipe.shrink import shrink_factors
+from augpipe.shrink import shrink_factor
 
 _BORDERS = {
     "constant": cv2.BORDER_CONSTANT,
@@ -36,8 +36,10 @@ def sample(
             return _fill_around(image, matrix, out, inset, interpolation, outside)
     if interpolation == "nearest":
         return _interpolate(image, matrix, out, interpolation, outside)
-    image, matrix = _shrink(image, matrix, out)
-    crop = warp.as_crop(matrix, out, image.shape[:2])
+    factor = shrink_factor(matrix, out)
+    if factor != (1, 1):
+        image, matrix = _shrink(image, matrix, factor)
+        crop = warp.as_crop(matrix, out, image.shape[:2])
     if crop and _stays_within(crop, out, image.shape[:2]):
         return np.asarray(cv2.resize(cut(image, crop), out[::-1], interpolation=cv2.INTER_LINEAR))
     return _interpolate(image, matrix, out, interpolation or "bilinear", outside)
@@ -80,26 +82,20 @@ def _stays_within(crop: warp.Crop, out: warp.Size, source: warp.Size) -> bool:
     It does where bilinear sampling looks at no pixel beyond the crop: the crop is not magnified,
     or there is nothing beyond. `cv2.resize` is two to three times as fast as `cv2.warpAffine`.
     """
-    across = (crop.left, crop.right, source[1]), (crop.top, crop.bottom, source[0])
-    extents = out if crop.transpose else out[::-1]
-    return all(
-        high - low >= extent or (low == 0 and high == end)
-        for (low, high, end), extent in zip(across, extents, strict=True)
+    height, width = out[::-1] if crop.transpose else out
+    down = crop.bottom - crop.top >= height or (crop.top == 0 and crop.bottom == source[0])
+    return down and (
+        crop.right - crop.left >= width or (crop.left == 0 and crop.right == source[1])
     )
 
 
-def _shrink(image: Image, matrix: Floats, out: warp.Size) -> tuple[Image, Floats]:
+def _shrink(image: Image, matrix: Floats, factor: tuple[int, int]) -> tuple[Image, Floats]:
     """Take area means where the warp would skip pixels; see `shrink_factors`."""
-    if not matrix[2, :2].any() and np.abs(matrix[:2, :2]).sum(axis=1).max() < 1.999:
-        return image, matrix  # a cheaper bound on the same norm, for most pictures
-    factor = shrink_factors(matrix[None], np.array([out]))[0]
-    if factor.max() == 1:
-        return image, matrix
     height, width = image.shape[:2]
-    below, beside = -height % int(factor[0]), -width % int(factor[1])
+    below, beside = -height % factor[0], -width % factor[1]
     if below or beside:
         image = cv2.copyMakeBorder(image, 0, below, 0, beside, cv2.BORDER_REPLICATE)
-    size = (width + beside) // int(factor[1]), (height + below) // int(factor[0])
+    size = (width + beside) // factor[1], (height + below) // factor[0]
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     return np.asarray(small), warp.after_shrink(matrix, factor)
 
@@ -145,7 +141,7 @@ def _sampled(
         x, y = np.moveaxis(_places(numbers, out), -1, 0)
         how = _INTERPOLATIONS[interpolation]
         moved = cv2.remap(image, x, y, how, None, mode, border.fill)
-    elif numbers[2, :2].any():
+    elif numbers[2, 0] or numbers[2, 1]:
         moved = cv2.warpPerspective(image, numbers, out[::-1], None, flags, mode, border.fill)
     else:
         moved = cv2.warpAffine(image, numbers[:2], out[::-1], None, flags, mode, border.fill)
