@@ -24,9 +24,11 @@ from augpipe.cli.options import (
     read_recipe,
 )
 from augpipe.cli.sheet import Line, draw_sheet, save_sheet
+from augpipe.data.open import open_dataset
 from augpipe.data.sample import Sample
 from augpipe.loader.loader import Loader
 from augpipe.ops import Normalize, ToFloat
+from augpipe.studio.serve import Server
 
 Column = tuple[str, Callable[[int], Sample]]
 
@@ -49,11 +51,23 @@ def preview(
         typer.Option(min=0, max=100, help="How strong? Put all draws there; repeatable."),
     ] = None,
     part: PartOption = "train",
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Serve a page on which to change the pipeline.")
+    ] = False,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Where to serve it; 0 takes a free one.")
+    ] = 8080,
 ) -> None:
     """Draw originals beside their augmented variants."""
     which = as_part(part)
     loaded = read_recipe(recipe, settings, **{f"data__{which}": data})
     place = data_of(loaded, which, recipe)
+    if serve:
+        server = Server(port)
+        dataset = open_dataset(place)
+        out.print(f"page        {server.address}\nCtrl-C ends it.")
+        server.run(f"{Path(recipe).stem} · {which}", loaded, which, dataset)
+        return
     loader = build_loader(place, loaded.ops(which), num_workers=0, seed=loaded.loader.seed)
     columns = (
         percentile_columns(loader, percentile)
@@ -121,11 +135,11 @@ def line_of(loader: Loader, row: int, columns: Sequence[Column]) -> Line:
     classes = loader.source.classes
     name = classes[label] if isinstance(label, int) and label < len(classes) else f"row {row}"
     height, width = original.image.shape[:2]
-    shown = [(_displayable(one.image, loader), one.targets) for one in (original, *variants)]
+    shown = [(displayable(one.image, loader), one.targets) for one in (original, *variants)]
     return Line(name, f"row {row}, {height}x{width}", shown)
 
 
-def _displayable(image: NDArray[np.uint8], loader: Loader) -> NDArray[np.uint8]:
+def displayable(image: NDArray[np.uint8], loader: Loader) -> NDArray[np.uint8]:
     """The picture in uint8 again, where the pipeline has normalised it."""
     if image.dtype == np.uint8:
         return image

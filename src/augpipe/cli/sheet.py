@@ -70,7 +70,7 @@ def draw_sheet(
         y = top + number * step
         _name(draw, line, y)
         for column, (image, targets) in enumerate(line.pictures):
-            cell, offset = _cell(image, targets, classes)
+            cell, offset = draw_cell(image, targets, classes)
             sheet.paste(cell, (left + column * step + offset[0], y + offset[1]))
     return sheet
 
@@ -104,12 +104,12 @@ def _fitted(text: str, font: ImageFont.FreeTypeFont) -> str:
     return text
 
 
-def _cell(
-    image: NDArray[np.uint8], targets: Targets, classes: Sequence[str]
+def draw_cell(
+    image: NDArray[np.uint8], targets: Targets, classes: Sequence[str], side: int = _SIDE
 ) -> tuple[Image.Image, tuple[int, int]]:
     """The picture scaled to fit, with its targets, and where it lies in its cell."""
     height, width = image.shape[:2]
-    scale = _SIDE / max(height, width)
+    scale = side / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     # Magnified pixels stay visible as pixels: that is what training sees.
     shown = cv2.resize(
@@ -119,7 +119,7 @@ def _cell(
     )
     cell = Image.fromarray(np.asarray(shown))
     _draw_targets(ImageDraw.Draw(cell), targets, scale, classes)
-    return cell, ((_SIDE - size[0]) // 2, (_SIDE - size[1]) // 2)
+    return cell, ((side - size[0]) // 2, (side - size[1]) // 2)
 
 
 def _with_masks(image: NDArray[np.uint8], targets: Targets) -> NDArray[np.uint8]:

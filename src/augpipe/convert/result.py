@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -13,7 +12,8 @@ import yaml
 from augpipe.errors import AugpipeError
 from augpipe.ops import make_op
 from augpipe.pipeline import Pipeline
-from augpipe.recipe import STATISTICS, Recipe
+from augpipe.recipe import Recipe
+from augpipe.spell import spell, spell_op, spell_statistics
 
 How = Literal["native", "foreign", "not needed", "left out"]
 
@@ -94,9 +94,9 @@ class Conversion:
         yield from _section("train", train)
         yield from _section("batch", [line for line in self.lines if line.on_batch])
         if normalize is not None:
-            yield f"  normalize: {_named(normalize)}"
+            yield f"  normalize: {spell_statistics(normalize)}"
         if self.boxes:
-            yield f"  boxes: {_flow(self.boxes)}"
+            yield f"  boxes: {spell(self.boxes)}"
 
     def _split_normalize(self) -> tuple[list[Line], Mapping[str, Any] | None]:
         """A normalize behind which nothing acts is the recipe's own."""
@@ -148,26 +148,4 @@ def _section(name: str, lines: Sequence[Line]) -> Iterator[str]:
         for note in line.notes if line.how != "not needed" else ():
             yield f"    # {line.source}: {' '.join(note.split())}"
         if line.spec is not None:
-            yield f"    - {_op(line.spec)}"
-
-
-def _op(spec: Mapping[str, Any]) -> str:
-    ((name, fields),) = spec.items()
-    return f"{name}: {_flow(fields)}" if fields else name
-
-
-def _named(normalize: Mapping[str, Any]) -> str:
-    """The statistics' name, where they have one."""
-    for name, known in STATISTICS.items():
-        if all(np.allclose(normalize[key], known[key], atol=1e-6) for key in known):
-            return name
-    return _flow({key: list(value) for key, value in normalize.items()})
-
-
-def _flow(value: Any) -> str:
-    """On one line of YAML."""
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(_flow(item) for item in value) + "]"
-    return json.dumps(round(value, 9) if isinstance(value, float) else value)
+            yield f"    - {spell_op(line.spec)}"
