@@ -8,7 +8,8 @@ from augpipe import Pipeline, Recipe
 from augpipe.errors import RecipeError
 from augpipe.recipe import PARTS, shipped_recipes
 from augpipe.schema import read_yaml
-from augpipe.studio.draft import Draft, DraftOp, addable
+from augpipe.studio.draft import Draft
+from augpipe.studio.draft_ops import DraftOp, DraftOps, addable
 
 
 @pytest.fixture
@@ -147,6 +148,16 @@ def test_another_librarys_transform_has_its_parameters_as_text():
     ]
     op.set("p", 1)
     assert "albumentations.GaussianBlur: {sigma_limit: [0.1, 1.0], p: 1}" in draft.to_yaml()
+
+
+def test_ops_that_are_made_of_ops():
+    draft = Draft(Recipe(), "train")
+    members = DraftOps({"ops": draft.add("train", "one_of").fields["ops"]})
+    members.add("ops", "invert")
+    next(iter(members)).on = False
+    op_of(draft, "one_of").set("ops", members.specs["ops"])
+    assert "    - one_of: {ops: [{hsv: {}}, {gaussian_blur: {}}, {invert: {}}]}" in draft.to_yaml()
+    assert len(draft.pipeline().ops[0].ops) == 3
 
 
 def test_validation_has_no_batch_section():

@@ -71,7 +71,7 @@ def test_every_field_has_a_control_with_its_help_that_shows_its_value(name):
         ("affine", "p", "sliders"),
         ("letterbox", "scale_up", "switch"),
         ("rotate90", "turns", "text"),
-        ("one_of", "ops", "text"),
+        ("one_of", "ops", "ops"),
         ("generator", "weights", "text"),
         ("color_matrix", "matrix", "text"),
     ],

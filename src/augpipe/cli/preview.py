@@ -63,10 +63,9 @@ def preview(
     loaded = read_recipe(recipe, settings, **{f"data__{which}": data})
     place = data_of(loaded, which, recipe)
     if serve:
-        server = Server(port)
-        dataset = open_dataset(place)
-        out.print(f"page        {server.address}\nCtrl-C ends it.")
-        server.run(f"{Path(recipe).stem} · {which}", loaded, which, dataset)
+        server, title = Server(port), f"{Path(recipe).stem} · {which}"
+        told = partial(out.print, f"page        {server.address}\nCtrl-C ends it.")
+        server.run(title, loaded, which, open_dataset(place), told)
         return
     loader = build_loader(place, loaded.ops(which), num_workers=0, seed=loaded.loader.seed)
     columns = (

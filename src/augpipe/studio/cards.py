@@ -11,12 +11,13 @@ from nicegui import ui
 from augpipe.errors import RecipeError
 from augpipe.spell import spell
 from augpipe.studio.controls import show_control
-from augpipe.studio.draft import Draft, DraftOp, addable
+from augpipe.studio.draft_ops import DraftOp, DraftOps, addable
 
 _TITLES = {
     "train": "for each picture, in training",
     "val": "for each picture, in validation",
     "batch": "for each batch, on the device",
+    "ops": "of these",
 }
 
 
@@ -24,18 +25,18 @@ class Cards:
     """The cards of all sections.
 
     Args:
-        draft: whose ops they are.
+        draft: the ops.
         changed: called after each change.
     """
 
-    def __init__(self, draft: Draft, changed: Callable[[], None]) -> None:
+    def __init__(self, draft: DraftOps, changed: Callable[[], None]) -> None:
         self.draft, self.changed = draft, changed
         self._columns: dict[str, ui.column] = {}
         self._cards: dict[DraftOp, Card] = {}
         for section in draft.sections:
             ui.label(_TITLES[section]).classes("text-xs opacity-70 mt-2")
             column = ui.column().classes("w-full gap-2 min-h-4")
-            column.make_sortable(handle=".handle", group="ops", on_end=self._dropped)
+            column.make_sortable(handle=".handle", group=f"ops-{id(self)}", on_end=self._dropped)
             self._columns[section] = column
             self._adder(section)
         self.rebuild()
@@ -110,11 +111,10 @@ class Card:
         with ui.card().classes("w-full gap-1 p-2").props(f'data-op="{op.name}"') as self.element:
             self._head()
             self._error = ui.label().classes("text-negative text-xs break-words px-1")
-            with ui.column().classes("w-full gap-1 px-1") as self._body:
-                values = op.values
-                for control in op.controls:
-                    show_control(control, values[control.field], partial(self._set, control.field))
-        self._body.set_visibility(is_open)
+            self._body = ui.column().classes("w-full gap-1 px-1")
+        self._body.set_visibility(False)
+        if is_open:
+            self._flip()
         self.check()
 
     def _head(self) -> None:
@@ -144,7 +144,29 @@ class Card:
         self._error.set_visibility(bool(wrong))
 
     def _flip(self) -> None:
+        """Open or close it; controls are made when they are seen first."""
         self._body.set_visibility(not self._body.visible)
+        if self._body.visible and not self._body.default_slot.children:
+            with self._body:
+                self._controls()
+
+    def _controls(self) -> None:
+        values = self.op.values
+        for control in self.op.controls:
+            if control.kind == "ops":
+                self._members(control.field)
+            else:
+                show_control(control, values[control.field], partial(self._set, control.field))
+
+    def _members(self, field: str) -> None:
+        """Of an op that is made of ops, their cards inside of its own."""
+        members = DraftOps({field: self.op.fields[field]})
+
+        def changed() -> None:
+            cards.check()
+            self._set(field, lambda: members.specs[field])
+
+        cards = Cards(members, changed)
 
     def _toggled(self, event: Any) -> None:
         self.op.on = bool(event.value)

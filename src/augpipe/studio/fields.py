@@ -13,9 +13,10 @@ from pydantic import AfterValidator
 from pydantic.fields import FieldInfo
 
 from augpipe.ops import Op
+from augpipe.ops.policy import Policy
 from augpipe.schema import ordered
 
-Kind = Literal["switch", "choice", "sliders", "range", "color", "text"]
+Kind = Literal["switch", "choice", "sliders", "range", "color", "text", "ops"]
 Schema = Mapping[str, Any]
 
 # How far from 0 a slider reaches where the model has no bound, or has one in code that no schema
@@ -59,8 +60,8 @@ class Control:
 
     Attributes:
         field: its name.
-        kind: a switch; a choice; a slider for each number; one range; a colour; or text, which is
-            any value in YAML.
+        kind: a switch; a choice; a slider for each number; one range; a colour; text, which is any
+            value in YAML; or ops, of which some ops are made.
         help: what the op's docstring says about it.
         choices: what there is to choose from.
         scale: what sliders run over.
@@ -109,7 +110,7 @@ def _control(name: str, info: FieldInfo, schema: Schema, value: Any, said: str) 
         return Control(name, "choice", said, choices=tuple(member["enum"]))
     numbers = _numbers(member)
     if not numbers:
-        return Control(name, "text", said)
+        return Control(name, "ops" if _takes_ops(info) else "text", said)
     if len(numbers) == 3 and all(_bounds(one) == (0, 255) for one in numbers):
         return Control(name, "color", said)
     default = info.default if info.default is not None else ()
@@ -142,6 +143,12 @@ def _bounds(schema: Schema) -> tuple[float | None, float | None]:
     low = schema.get("minimum", schema.get("exclusiveMinimum"))
     high = schema.get("maximum", schema.get("exclusiveMaximum"))
     return low, None if high == _LONG else high
+
+
+def _takes_ops(info: FieldInfo) -> bool:
+    """Whether it takes ops, as those of `ops.policy` do."""
+    members = Policy.model_fields["ops"]
+    return (info.annotation, info.metadata) == (members.annotation, members.metadata)
 
 
 def _is_ordered(info: FieldInfo) -> bool:

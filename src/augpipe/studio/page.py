@@ -56,17 +56,16 @@ class Page:
 
     def _ops(self) -> None:
         with ui.tabs().props("dense no-caps align=left") as tabs:
+            tabs.value = "ops"
             ui.tab("ops")
             ui.tab("YAML")
-        with ui.tab_panels(tabs, value="ops").classes("w-full bg-transparent"):
-            with ui.tab_panel("ops").classes("p-0 gap-1"):
-                self._cards = Cards(self.draft, self._changed)
-            with ui.tab_panel("YAML").classes("p-0 pt-2 gap-2"):
-                self._yaml = ui.textarea().props("dense outlined autogrow input-class=yaml")
-                self._yaml.classes("w-full")
-                self._wrong = ui.label().classes("error")
-                self._wrong.set_visibility(False)
-                ui.button("Use this YAML", on_click=self._read).props("dense no-caps outline")
+        with ui.column().classes("w-full gap-1").bind_visibility_from(tabs, "value", value="ops"):
+            self._cards = Cards(self.draft, self._changed)
+        with ui.column().classes("w-full gap-2").bind_visibility_from(tabs, "value", value="YAML"):
+            self._yaml = ui.textarea().props("dense outlined input-class=yaml").classes("w-full")
+            self._wrong = ui.label().classes("error")
+            self._wrong.set_visibility(False)
+            ui.button("Use this YAML", on_click=self._read).props("dense no-caps outline")
 
     def _changed(self) -> None:
         """After each change."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import socket
+from collections.abc import Callable
 from contextlib import closing, suppress
 from importlib.util import find_spec
 
@@ -39,7 +40,14 @@ class Server:
         """Where the page is."""
         return f"http://{HOST}:{self._port}/?key={self._key}"
 
-    def run(self, title: str, recipe: Recipe, part: Part, dataset: ImageDataset) -> None:
+    def run(
+        self,
+        title: str,
+        recipe: Recipe,
+        part: Part,
+        dataset: ImageDataset,
+        on_start: Callable[[], None],
+    ) -> None:
         """Serve until interrupted.
 
         Args:
@@ -47,6 +55,7 @@ class Server:
             recipe: the pipeline to begin with; its file is never written to.
             part: which of its ops are edited.
             dataset: whose rows are shown.
+            on_start: called when the page is about to be there.
         """
         from nicegui import app, ui
         from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -62,6 +71,7 @@ class Server:
 
         # Another name for this address would be a foreign page that wants to read ours.
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
+        app.on_startup(on_start)
         ui.page("/", title=f"augpipe · {title}")(page)
         with suppress(KeyboardInterrupt):  # that is how one ends it
             ui.run(host=HOST, port=self._port, reload=False, show=False, show_welcome_message=False)
