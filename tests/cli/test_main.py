@@ -13,7 +13,7 @@ FLAGS = {
     ],
     "preview": [
         "recipe", "--data", "--set", "--out", "--count", "--variants", "--epoch", "--index",
-        "--percentile", "--part",
+        "--percentile", "--part", "--serve", "--port",
     ],
     "explain": ["recipe", "--size", "--device", "--set"],
     "check": [

@@ -82,6 +82,9 @@ class Viewer:
             shown = await asyncio.to_thread(self._pictures, pipeline, look)
         except AugpipeError as error:
             self._say(str(error))
+        except Exception as error:  # a mistake of ours: the terminal has all of it
+            self._say(f"this should not happen: {error!r}")
+            raise
         else:
             self._say("")
             self._put(shown)
