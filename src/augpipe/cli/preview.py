@@ -52,7 +52,7 @@ def preview(
     ] = None,
     part: PartOption = "train",
     serve: Annotated[
-        bool, typer.Option("--serve", help="Instead of a sheet, serve a page on which to edit it.")
+        bool, typer.Option("--serve", help="Serve a page to edit the pipeline on; draw no sheet.")
     ] = False,
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Where to serve it; 0 takes a free one.")
