@@ -18,6 +18,7 @@ from augpipe.cli.options import out
 from augpipe.cli.preview import epoch_columns, line_of, percentile_columns
 from augpipe.cli.sheet import draw_sheet, save_sheet
 from augpipe.errors import RecipeError, suggest
+from augpipe.loader.loader import Loader
 from augpipe.ops import Op, find_op, list_ops, make_op
 from augpipe.pipeline import Pipeline
 from augpipe.schema import read_yaml
@@ -36,10 +37,12 @@ _EXAMPLES: dict[str, Any] = {
     "size": [160, 240],
 }
 
-# And of ops that do nothing by default.
+# And of ops that do nothing by default, or nothing that these photos show.
 _OF_OP: dict[str, dict[str, Any]] = {
     "affine": {"degrees": 30, "translate": [0.1, 0.1], "scale": [0.8, 1.2], "shear": 10},
     "color_jitter": {"brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 0.1},
+    "elastic": {"alpha": 800, "sigma": 20},
+    "letterbox": {"size": 240},
     "pad": {"padding": 40},
 }
 
@@ -97,18 +100,31 @@ def example_fields(op: type[Op]) -> dict[str, Any]:
     return {field: _EXAMPLES[field] for field in required} | _OF_OP.get(op.name(), {})
 
 
-def draw_strip(op: Op) -> Image.Image:
-    """Two photos: as they are, at three strengths, and as drawn in five epochs."""
-    on_batch = "generator" in op.name()
-    pipeline = Pipeline(batch=[op]) if on_batch else Pipeline([op])
-    with_objects = op.needs_boxes or op.partners > 0
-    loader = build_loader(_photos(with_objects), pipeline, num_workers=0)
-    columns = epoch_columns(loader, 0, _DRAWS if pipeline.views == 1 else 1)
-    if pipeline.views == 1:
+def draw_strip(op: Op, draws: int = _DRAWS, heading: str | None = None) -> Image.Image:
+    """Two photos: as they are, at three strengths, and as drawn in some epochs.
+
+    Args:
+        op: what to show.
+        draws: how many epochs.
+        heading: what stands above; None spells the op.
+    """
+    loader = photos_through(op)
+    views = loader.pipeline.views
+    columns = epoch_columns(loader, 0, draws if views == 1 else 1)
+    if views == 1:
         columns = [*percentile_columns(loader, _PERCENTILES), *columns]
     lines = [line_of(loader, row, columns) for row in range(len(loader.source))]
     titles = ["original", *(title for title, _ in columns)]
-    return draw_sheet(yaml.safe_dump(op.spec(), default_flow_style=True), titles, lines)
+    spelled = yaml.safe_dump(op.spec(), default_flow_style=True)
+    return draw_sheet(spelled if heading is None else heading, titles, lines)
+
+
+def photos_through(op: Op) -> Loader:
+    """scikit-learn's two photos, and objects on them where the op asks for some."""
+    on_batch = "generator" in op.name()
+    pipeline = Pipeline(batch=[op]) if on_batch else Pipeline([op])
+    with_objects = op.needs_boxes or op.partners > 0
+    return build_loader(_photos(with_objects), pipeline, num_workers=0)
 
 
 def _photos(with_objects: bool) -> list[dict[str, Any]]:
