@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -16,7 +17,12 @@ from augpipe.schema import read_yaml
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "augpipe"
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", SOURCE / "README.md", *ROOT.glob("docs/*.md")]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
+    SOURCE / "README.md",
+    *sorted(ROOT.glob("docs/**/*.md")),
+]
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -39,18 +45,33 @@ def test_the_tree_is_the_one_on_disk():
     assert drawn == found, "draw the new tree in src/augpipe/README.md"
 
 
+# One process for a page, as a reader would go through it; each block with names of its own.
+RUN = """
+import json, sys
+for number, code in enumerate(json.load(sys.stdin)):
+    exec(compile(code, f"<block {number}>", "exec"), {"__name__": "__main__"})
+    print("#", flush=True)
+"""
+
+
 @pytest.mark.parametrize(
-    "code",
-    [code for page in PAGES for code in blocks(page, "python")],
-    ids=lambda code: code.split("\n")[0][:40],
+    "page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.stem
 )
-def test_the_code_on_the_pages_runs(code):
-    ended = subprocess.run(  # noqa: S603 (our own pages, in a process as a reader would)
-        [sys.executable, "-W", "error", "-c", code], cwd=ROOT, capture_output=True, text=True
+def test_the_code_on_a_page_runs(page):
+    codes = blocks(page, "python")
+    ended = subprocess.run(  # noqa: S603 (our own pages)
+        [sys.executable, "-W", "error", "-c", RUN],
+        cwd=ROOT,
+        input=json.dumps(codes),
+        capture_output=True,
+        text=True,
     )
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout
+    *said, rest = ended.stdout.split("#\n")
+    assert len(said) == len(codes)
+    assert all(said)
     assert "False" not in ended.stdout
+    assert rest == ""
 
 
 def test_the_recipe_on_the_page_is_one(tmp_path):
