@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint types format samples bench clean
+.PHONY: help demo test test-slow lint types format samples bench docs docs-serve clean
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,6 +22,10 @@ $(VENV)/installed-dev: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
+$(VENV)/installed-docs: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
+	@touch $@
+
 demo: $(VENV)/installed  ## export real digits, preview the recipe, train it, say where everything lies
 	$(BIN)/python samples/export_digits.py samples/digits
 	$(BIN)/augpipe preview pipelines/digits.yaml --out runs/demo/preview.png
@@ -37,7 +41,7 @@ lint: $(VENV)/installed-dev  ## ruff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(VENV)/installed-dev  ## mypy, strict on src
+types: $(VENV)/installed-dev  ## mypy, strict
 	$(BIN)/mypy
 
 format: $(VENV)/installed-dev  ## let ruff write the code's layout
@@ -52,5 +56,13 @@ bench: $(VENV)/installed-dev  ## loader and ops beside our peers: make bench DAT
 	$(BIN)/python benchmarks/loader.py $(DATA)
 	$(BIN)/python benchmarks/ops.py $(DATA)
 
+docs docs-serve: export NO_MKDOCS_2_WARNING = 1
+docs: $(VENV)/installed-docs  ## the documentation as a site, into site/
+	$(BIN)/python -m mkdocs build --quiet
+	@echo 'open site/index.html'
+
+docs-serve: $(VENV)/installed-docs  ## the same at http://127.0.0.1:8000, anew with every change
+	$(BIN)/python -m mkdocs serve
+
 clean:  ## remove the environment and everything made
-	rm -rf $(VENV) runs samples/digits .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) site runs samples/digits .mypy_cache .pytest_cache .ruff_cache
