@@ -56,6 +56,28 @@ def test_pixels_do_not_depend_on_the_pieces_of_the_batch(pixels, monkeypatch):
     assert torch.equal(torch_batch.run(plan, pictures), expected)
 
 
+@pytest.mark.parametrize(
+    "ops",
+    [
+        [*OPS, "normalize"],
+        [{"resize": {"size": [90, 110]}}, "hsv", "posterize", "brightness", "equalize"],
+        [{"random_erasing": {"p": 1}}, "saturation", {"one_of": {"ops": ["hsv", "sharpen"]}}],
+        [{"motion_blur": {"p": 1}}, "barrier", "hsv", {"gaussian_noise": {"p": 1}}, "contrast"],
+        ["horizontal_flip", {"random_erasing": {"value": [0, 99.7, 300], "p": 1}}, "sharpen"],
+    ],
+    ids=lambda ops: ops[-1] if isinstance(ops[-1], str) else "one_of",
+)
+def test_levels_that_stay_floats_between_steps_are_those_that_are_rounded(ops):
+    """All steps in one go, in a processor's cache, and each on the uint8 that the last one gave."""
+    pictures = batch(photo(), noise(), photo()[::-1])
+    plan = Pipeline(ops).plan(SIZE, index=np.arange(3))
+    expected, size = pictures, plan.size
+    for step in plan.steps:
+        alone = Plan(size, (step,))
+        expected, size = torch_batch.run(alone, expected), alone.out_size
+    assert torch.equal(torch_batch.run(plan, pictures), expected)
+
+
 def test_no_fill_shows_at_the_rim_of_an_enlarged_picture():
     """Between the edge and the first pixels' centres, sampling looks beyond the edge."""
     white = torch.full((1, 3, *SIZE), 255, dtype=torch.uint8)

@@ -7,7 +7,16 @@ import torch
 from torch import Tensor
 
 from augpipe.execute.torch.stage import Stage, acting
-from augpipe.execute.torch.types import Given, Kernels, Tensors, Values, floats, like, spread
+from augpipe.execute.torch.types import (
+    Finish,
+    Given,
+    Kernels,
+    Tensors,
+    Values,
+    as_they_are,
+    floats,
+    spread,
+)
 from augpipe.plan import IDENTITY_RECOLOR, Lookup, Recolor, needs_mean
 
 
@@ -16,37 +25,47 @@ def recolor(step: Recolor, given: Given) -> Stage:
     means = needs_mean(step)
     still = (step.matrix == IDENTITY_RECOLOR).all(axis=(1, 2))
     kinds = [None if stays else mean for stays, mean in zip(still, means.tolist(), strict=True)]
+    matrix, mean, shift = np.split(step.matrix, [3, 6], axis=2)
     return Stage(
         _recolor,
-        floats(matrix=step.matrix),
-        options=(given.fixed or bool(means.any()),),
+        floats(matrix=matrix, mean=mean, shift=255 * shift[..., None]),
+        options=(given.fixed or bool(means.any()), given.finish),
         kinds=kinds,
         alike=_recolor_alike,
+        floats=True,
     )
 
 
-def _recolor_alike(pixels: Tensor, tensors: Tensors, needs_mean: bool, _: bool) -> Tensor:
-    return _recolor(pixels, tensors, needs_mean)
+def _recolor_alike(
+    pixels: Tensor, tensors: Tensors, needs_mean: bool, _: bool, finish: Finish
+) -> Tensor:
+    return _recolor(pixels, tensors, needs_mean, finish)
 
 
-def _recolor(pixels: Tensor, tensors: Tensors, needs_mean: bool) -> Tensor:
-    matrix = spread(tensors["matrix"], 2)
-    total = 255 * matrix[:, :, 6]
-    if needs_mean:
-        # Whole numbers add up exactly, in whatever order a device adds them.
-        kind = torch.int32 if pixels.dtype == torch.uint8 else torch.float32
-        sums = pixels.sum(dim=3, dtype=kind).sum(dim=2)
-        mean = spread(sums.float() / pixels[0, 0].numel(), 2)
-        total = _accumulate(total, matrix[:, :, 3:6], mean)
-    total = total.expand(-1, -1, *pixels.shape[2:]).contiguous()
-    return like(pixels, _accumulate(total, matrix[:, :, :3], pixels.float()))
+def _recolor(pixels: Tensor, tensors: Tensors, needs_mean: bool, finish: Finish) -> Tensor:
+    """Channel by channel, so that no row meets others."""
+    gains, channels = spread(tensors["matrix"], 2).unbind(2), pixels.float().unsqueeze(2).unbind(1)
+    total = gains[0] * channels[0]
+    for gain, channel in zip(gains[1:], channels[1:], strict=True):
+        total.addcmul_(gain, channel)
+    return finish(total.add_(_shift(pixels, tensors, needs_mean, finish)))
 
 
-def _accumulate(total: Tensor, matrix: Tensor, colors: Tensor) -> Tensor:
-    """Total (overwritten) + matrix @ colors; channel by channel, so that no row meets others."""
-    for channel in range(3):
-        total.addcmul_(matrix[:, :, channel], colors[:, channel : channel + 1])
-    return total
+def _shift(pixels: Tensor, tensors: Tensors, needs_mean: bool, finish: Finish) -> Tensor:
+    """(B, 3, 1, 1): what is added to every pixel."""
+    if not needs_mean:
+        return tensors["shift"]
+    means = _means(pixels, whole=finish is not as_they_are)
+    return (tensors["mean"] * means).sum(dim=2)[:, :, None, None] + tensors["shift"]
+
+
+def _means(pixels: Tensor, *, whole: bool) -> Tensor:
+    """(B, 1, 3). Whole numbers add up exactly, in whatever order a device adds them."""
+    kind = torch.int32 if pixels.dtype == torch.uint8 else torch.float32
+    lines = pixels.sum(dim=3, dtype=kind)
+    # A line's sum is exact in float32, too; a big picture's is not.
+    sums = (lines.int() if whole else lines).sum(dim=2)
+    return sums[:, None] / (pixels.shape[2] * pixels.shape[3])
 
 
 def look_up(step: Lookup, _: Given) -> Stage:
@@ -68,16 +87,18 @@ def take(table: Tensor, pixels: Tensor) -> Tensor:
     return table.gather(2, pixels.flatten(2).long()).view(pixels.shape)
 
 
-def _hsv(values: Values, _: Given) -> Stage:
+def _hsv(values: Values, given: Given) -> Stage:
     still = (values["hue"] == 0) & (values["saturation"] == 1) & (values["value"] == 1)
     return Stage(
         _turned,
         floats(**{name: values[name] for name in ("hue", "saturation", "value")}),
+        options=(given.finish,),
         kinds=acting(~still),
+        floats=True,
     )
 
 
-def _turned(pixels: Tensor, tensors: Tensors) -> Tensor:
+def _turned(pixels: Tensor, tensors: Tensors, finish: Finish) -> Tensor:
     """Hue shifted, saturation and value scaled."""
     hue, saturation, value = (spread(tensors[name], 3) for name in ("hue", "saturation", "value"))
     rgb = pixels.float()
@@ -91,7 +112,7 @@ def _turned(pixels: Tensor, tensors: Tensors) -> Tensor:
     k = _sextant(r, g, b, high, chroma.clamp_(min=1e-9)).add_(6 * hue) + offsets
     k.sub_((k / 6).floor_().mul_(6))
     share = torch.minimum(k, 4 - k).clamp_(0, 1)
-    return like(pixels, v - share.mul_(s * v))
+    return finish(v - share.mul_(s * v))
 
 
 def _sextant(r: Tensor, g: Tensor, b: Tensor, high: Tensor, chroma: Tensor) -> Tensor:
@@ -101,16 +122,19 @@ def _sextant(r: Tensor, g: Tensor, b: Tensor, high: Tensor, chroma: Tensor) -> T
     return red.lerp_(elsewhere, (high - r).sign_())
 
 
-def _normalize(values: Values, _: Given) -> Stage:
+def _normalize(values: Values, given: Given) -> Stage:
     """Units in which each channel's mean is 0 and its deviation 1; float32."""
     mean, std = values["mean"], values["std"]
-    return Stage(_scale, floats(scale=1 / (255 * std), shift=mean / std))
+    arrays = floats(scale=1 / (255 * std), shift=mean / std)
+    return Stage(_scale, arrays, options=(given.floating,), floats=True)
 
 
-def _scale(pixels: Tensor, tensors: Tensors) -> Tensor:
+def _scale(pixels: Tensor, tensors: Tensors, floating: bool) -> Tensor:
     scale, shift = spread(tensors["scale"], 2), spread(tensors["shift"], 2)
-    # Converted first: with two types at once, a processor takes several times as long.
-    return (pixels.float() * scale).sub_(shift)
+    # Converted first: with two types at once, a processor takes several times as long. Levels that
+    # are floats were made on the way here: nobody else has them.
+    own = pixels.clone() if floating else pixels.float()
+    return own.mul_(scale).sub_(shift)
 
 
 KERNELS: Kernels = {"hsv": _hsv, "normalize": _normalize}

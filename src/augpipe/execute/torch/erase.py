@@ -13,23 +13,30 @@ from torch import Tensor
 from augpipe.execute.field import normal_quantiles, to_index, to_level
 from augpipe.execute.torch.noise import field, words_of
 from augpipe.execute.torch.stage import Kind, Run, Stage, acting
-from augpipe.execute.torch.types import Given, Kernels, Tensors, Values, floats, like, spread
+from augpipe.execute.torch.types import Given, Kernels, Tensors, Values, floats, spread
 
 
-def _erase(values: Values, _: Given) -> Stage:
-    return _blots(_one_color, values, floats(value=values["value"]))
+def _erase(values: Values, given: Given) -> Stage:
+    return _blots(_one_color, values, given, _color(values, given))
+
+
+def _color(values: Values, given: Given) -> dict[str, NDArray[np.float32]]:
+    """What is put in, (B, 3): a whole level, unless pixels are normalised."""
+    value = values["value"]
+    return floats(value=value if given.floating else np.rint(value).clip(0, 255))
 
 
 def _erase_random(values: Values, given: Given) -> Stage:
     arrays = {"words": words_of(values["seed"])}
     if given.floating:
-        return _blots(_normal, values, arrays, {"quantiles": normal_quantiles()})
-    return _blots(_uniform, values, arrays)
+        return _blots(_normal, values, given, arrays, {"quantiles": normal_quantiles()})
+    return _blots(_uniform, values, given, arrays)
 
 
 def _blots(
     content: Run,
     values: Values,
+    given: Given,
     arrays: Mapping[str, NDArray[Any]],
     shared: Mapping[str, NDArray[Any]] | None = None,
 ) -> Stage:
@@ -38,17 +45,20 @@ def _blots(
     x0, y0, x1, y1 = np.moveaxis(boxes, 2, 0)
     hit = ((x1 > x0) & (y1 > y0)).any(axis=1)
     every = {"boxes": np.asarray(boxes, np.int32), **arrays}
-    return Stage(_inside, every, shared or {}, (content,), acting(hit), _cut_in)
+    options = content, given.floating
+    return Stage(_inside, every, shared or {}, options, acting(hit), _cut_in, floats=True)
 
 
-def _inside(pixels: Tensor, tensors: Tensors, content: Run) -> Tensor:
+def _inside(pixels: Tensor, tensors: Tensors, content: Run, _: bool) -> Tensor:
     holes = _holes(pixels, tensors["boxes"])
     return torch.where(holes[:, None], content(pixels, tensors), pixels)
 
 
-def _cut_in(pixels: Tensor, tensors: Tensors, _: Kind, content: Run) -> Tensor:
+def _cut_in(pixels: Tensor, tensors: Tensors, _: Kind, content: Run, floating: bool) -> Tensor:
     """The same where the host can read the boxes: only they are written."""
-    blotted = pixels.clone()
+    # Levels that are floats were made on the way here: nobody else has them.
+    own = pixels.is_floating_point() and not floating
+    blotted = pixels if own else pixels.clone()
     filled = content(pixels, tensors).expand_as(pixels)
     for row, boxes in enumerate(tensors["boxes"].tolist()):
         for x0, y0, x1, y1 in boxes:
@@ -57,7 +67,7 @@ def _cut_in(pixels: Tensor, tensors: Tensors, _: Kind, content: Run) -> Tensor:
 
 
 def _one_color(pixels: Tensor, tensors: Tensors) -> Tensor:
-    return like(pixels, spread(tensors["value"].clone(), 2))
+    return spread(tensors["value"], 2).to(pixels.dtype)
 
 
 def _uniform(pixels: Tensor, tensors: Tensors) -> Tensor:
@@ -79,12 +89,12 @@ def _holes(pixels: Tensor, boxes: Tensor) -> Tensor:
     return torch.bmm(rows.float(), columns.float().mT) > 0
 
 
-def _erase_grid(values: Values, _: Given) -> Stage:
+def _erase_grid(values: Values, given: Given) -> Stage:
     top, left = values["offset"].T
     arrays = floats(unit=values["unit"], hole=values["hole"], top=top, left=left)
     return Stage(
         _grid,
-        {**arrays, **floats(value=values["value"])},
+        {**arrays, **_color(values, given)},
         kinds=acting(values["hole"]),
     )
 

@@ -11,28 +11,46 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from augpipe.execute.torch.stage import Kind, Stage, acting
-from augpipe.execute.torch.types import Given, Kernels, Tensors, Values, floats, like, spread
+from augpipe.execute.torch.types import (
+    Finish,
+    Given,
+    Kernels,
+    Tensors,
+    Values,
+    floats,
+    like,
+    spread,
+)
 
 # A table of more taps than this is not unrolled for a compiler.
 _FEW_TAPS = 25
 
 
-def _gaussian_blur(values: Values, _: Given) -> Stage:
+def _gaussian_blur(values: Values, given: Given) -> Stage:
     taps = values["taps"]
     radius = taps.shape[1] // 2
     distance = abs(np.arange(-radius, radius + 1))
     reach = np.where(taps != 0, distance, 0).max(axis=1)
     kinds: list[Kind] = [own or None for own in reach.tolist()]
-    return Stage(_blur, floats(taps=taps), options=(radius,), kinds=kinds, alike=_blur_alike)
+    return Stage(
+        _blur,
+        floats(taps=taps),
+        options=(radius, given.finish),
+        kinds=kinds,
+        alike=_blur_alike,
+        floats=True,
+    )
 
 
-def _blur_alike(pixels: Tensor, tensors: Tensors, radius: int, widest: int) -> Tensor:
+def _blur_alike(
+    pixels: Tensor, tensors: Tensors, radius: int, widest: int, finish: Finish
+) -> Tensor:
     """No row's taps reach farther than that radius: the others would add zeros."""
     taps = tensors["taps"].narrow(1, widest - radius, 2 * radius + 1)
-    return _blur(pixels, {"taps": taps}, radius)
+    return _blur(pixels, {"taps": taps}, radius, finish)
 
 
-def _blur(pixels: Tensor, tensors: Tensors, radius: int) -> Tensor:
+def _blur(pixels: Tensor, tensors: Tensors, radius: int, finish: Finish) -> Tensor:
     """Two passes of weighted shifts; a convolution would let rows depend on the batch's size."""
     taps = spread(tensors["taps"], 3)
     blurred = pixels.float()
@@ -41,7 +59,7 @@ def _blur(pixels: Tensor, tensors: Tensors, radius: int) -> Tensor:
         blurred = torch.zeros_like(blurred)
         for place in range(2 * radius + 1):
             blurred.addcmul_(taps[:, place], wide.narrow(axis, place, pixels.shape[axis]))
-    return like(pixels, blurred)
+    return finish(blurred)
 
 
 def _reflect(pixels: Tensor, radius: int, axis: int) -> Tensor:
@@ -63,13 +81,16 @@ def _convolve(values: Values, given: Given) -> Stage:
     return Stage(
         _sum_shifted,
         floats(taps=taps),
-        options=(places,),
+        options=(places, given.finish),
         kinds=acting(np.any(taps != still, axis=(1, 2))),
         fixed=few,
+        floats=True,
     )
 
 
-def _sum_shifted(pixels: Tensor, tensors: Tensors, places: tuple[tuple[int, int], ...]) -> Tensor:
+def _sum_shifted(
+    pixels: Tensor, tensors: Tensors, places: tuple[tuple[int, int], ...], finish: Finish
+) -> Tensor:
     """Weighted shifts, as above; places where no row has weight are left out."""
     taps = spread(tensors["taps"], 3)
     height, width = pixels.shape[2:]
@@ -78,7 +99,7 @@ def _sum_shifted(pixels: Tensor, tensors: Tensors, places: tuple[tuple[int, int]
     filtered = torch.zeros_like(pixels, dtype=torch.float32)
     for y, x in places:
         filtered.addcmul_(taps[:, y, x], wide[:, :, y : y + height, x : x + width])
-    return like(pixels, filtered)
+    return finish(filtered)
 
 
 def _median_blur(values: Values, _: Given) -> Stage:

@@ -22,7 +22,7 @@ from augpipe.execute.torch import (
     weather,
 )
 from augpipe.execute.torch.stage import Part, Parting, Stage
-from augpipe.execute.torch.types import Given, Kernels
+from augpipe.execute.torch.types import Given, Kernels, to_uint8
 from augpipe.plan import Branch, Lookup, Mix, Plan, Recolor, Step, Warp
 from augpipe.rows import normalizes
 
@@ -58,15 +58,31 @@ def lower(plan: Plan, *, floating: bool, fixed: bool) -> list[Part]:
 
 
 def _chain(steps: tuple[Step, ...], given: Given) -> tuple[Part, ...]:
-    parts: tuple[Part, ...] = ()
+    parts: list[Part] = []
     for step in steps:
         with within(" + ".join(step.ops)):
-            parts += tuple(_finished(part, step, given) for part in _lower(step, given))
+            lowered = [_finished(part, step, given) for part in _lower(step, given)]
+        parts += [*_between(parts, lowered, given), *lowered]
         if isinstance(step, Warp | Mix):
             given = given._replace(size=(int(step.size[0, 0]), int(step.size[0, 1])))
         if normalizes(step):
             given = given._replace(floating=True)
-    return parts
+    return (*parts, *_between(parts, [], given))
+
+
+# Between a stage that may hand on whole levels as floats, and whoever takes them as uint8.
+_TO_UINT8 = Stage(lambda pixels, _: to_uint8(pixels))
+
+
+def _between(before: list[Part], after: list[Part], given: Given) -> list[Part]:
+    """What has to be done to the levels that some parts hand on, for the next ones to take them."""
+    levels = not (given.fixed or given.floating)
+    handed, taken = (any(map(_takes_floats, part)) for part in (before[-1:], after[:1]))
+    return [_TO_UINT8] if levels and handed and not taken else []
+
+
+def _takes_floats(part: Part) -> bool:
+    return isinstance(part, Stage) and part.floats
 
 
 def _finished(part: Part, step: Step, given: Given) -> Part:

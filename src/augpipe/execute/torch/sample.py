@@ -9,12 +9,19 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from augpipe.execute.torch.types import Tensors, like, spread
+from augpipe.execute.torch.types import Finish, Tensors, spread
 from augpipe.execute.warp import HORIZON, NEAREST_NUDGE, Size
 from augpipe.plan import BorderMode
 
 
-def sample(pixels: Tensor, tensors: Tensors, out: Size, nearest: bool, mode: BorderMode) -> Tensor:
+def sample(
+    pixels: Tensor,
+    tensors: Tensors,
+    out: Size,
+    nearest: bool,
+    mode: BorderMode,
+    finish: Finish,
+) -> Tensor:
     """The warped (B, 3, h, w) batch.
 
     Args:
@@ -25,6 +32,7 @@ def sample(pixels: Tensor, tensors: Tensors, out: Size, nearest: bool, mode: Bor
         out: the output's height and width.
         nearest: the nearest pixel, instead of four.
         mode: what lies beyond the input.
+        finish: how pixels are handed on.
     """
     x, y = (_within(at, tensors, axis, mode) for axis, at in enumerate(_places(tensors, out)))
     if nearest:
@@ -36,7 +44,7 @@ def sample(pixels: Tensor, tensors: Tensors, out: Size, nearest: bool, mode: Bor
     if mode == "constant":
         inside = _inside(tensors["inset"], out)[:, None]
         sampled = torch.where(inside, sampled, spread(tensors["fill"], 2))
-    return like(pixels, sampled)
+    return finish(sampled)
 
 
 def _places(tensors: Tensors, out: Size) -> tuple[Tensor, Tensor]:

@@ -54,6 +54,7 @@ class Stage:
             None where that is `run`.
         whole: whether it needs all rows of the batch at once.
         fixed: whether its form is that of every batch of the pipeline.
+        floats: whether it takes whole levels as float32 as well, and may hand them on so.
         ops: the slots of the ops that it carries out.
     """
 
@@ -65,6 +66,7 @@ class Stage:
     alike: Run | None = None
     whole: bool = False
     fixed: bool = True
+    floats: bool = False
     ops: tuple[str, ...] = ()
 
     def do(self, kind: Kind, pixels: Tensor, tensors: Tensors) -> Tensor:
@@ -167,15 +169,31 @@ def _padded(flat: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Upload:
-    """The numbers of all parts on the device."""
+    """The numbers of all parts on the device, of so many rows."""
 
     tensors: dict[Part, Tensors]
     shared: dict[Part, Tensors]
+    rows: int
+    _pieces: dict[tuple[Part, range], Tensors] = field(default_factory=dict)
 
     def of(self, part: Part, rows: Rows) -> Tensors:
         """What a part needs for some rows."""
+        if isinstance(rows, range):
+            if (part, rows) not in self._pieces:
+                self._pieces.update(self._split(part, rows))
+            return self._pieces[part, rows]
         own = {name: pick(tensor, rows) for name, tensor in self.tensors[part].items()}
         return {**own, **self.shared[part]}
+
+    def _split(self, part: Part, first: range) -> Iterator[tuple[tuple[Part, range], Tensors]]:
+        """For those rows, and as many at a time of all that follow: one by one takes longer."""
+        step, names = len(first), list(self.tensors[part])
+        every = self.tensors[part].values()
+        split = [torch.split(tensor[first.start :], step) for tensor in every]
+        for number, start in enumerate(range(first.start, self.rows, step)):
+            rows = range(start, min(start + step, self.rows))
+            own = {name: own[number] for name, own in zip(names, split, strict=True)}
+            yield (part, rows), {**own, **self.shared[part]}
 
 
 def upload(parts: Sequence[Part], rows: int, device: torch.device) -> Upload:
@@ -183,7 +201,7 @@ def upload(parts: Sequence[Part], rows: int, device: torch.device) -> Upload:
     every = list(walk(parts))
     table, layout = pack(((part, part.arrays) for part in every), rows, device)
     flat, shared = pack(((part, part.shared) for part in every), None, device)
-    return Upload(views(table, layout), views(flat, shared))
+    return Upload(views(table, layout), views(flat, shared), rows)
 
 
 def views(table: Tensor, layout: Layout) -> dict[Part, Tensors]:

@@ -33,6 +33,16 @@ class Given(NamedTuple):
     floating: bool
     fixed: bool
 
+    @property
+    def finish(self) -> Finish:
+        """How a step that takes whole levels as floats too hands on what it computed."""
+        if self.floating:
+            return as_they_are
+        return as_levels if self.fixed else as_whole
+
+
+# What becomes of what a step computed in float32, which is overwritten: how it is handed on.
+Finish = Callable[[Tensor], Tensor]
 
 # The host's half of a step: from its parameters to a stage.
 Lower = Callable[[Values, Given], "Stage"]
@@ -41,10 +51,28 @@ Kernels = dict[str, Lower]
 
 def like(pixels: Tensor, done: Tensor) -> Tensor:
     """What was computed in float32 (and is overwritten), in the type of the pixels it came from."""
-    if done.dtype == pixels.dtype:
-        return done
+    return done if done.dtype == pixels.dtype else as_levels(done)
+
+
+def as_they_are(done: Tensor) -> Tensor:
+    """Normalised pixels, which no step rounds."""
+    return done
+
+
+def as_whole(done: Tensor) -> Tensor:
+    """Whole levels that stay float32: a step that goes on in a processor's cache wants them so."""
+    return done.round_().clamp_(0, 255)
+
+
+def as_levels(done: Tensor) -> Tensor:
+    """Whole levels as uint8."""
+    return to_uint8(as_whole(done))
+
+
+def to_uint8(whole: Tensor) -> Tensor:
+    """Whole levels as uint8, if they are not."""
     # In two steps: a processor has no instruction for one, and takes three times as long.
-    return done.round_().clamp_(0, 255).to(torch.int16).to(torch.uint8)
+    return whole if whole.dtype == torch.uint8 else whole.to(torch.int16).to(torch.uint8)
 
 
 def floats(**values: NDArray[Any]) -> dict[str, NDArray[np.float32]]:

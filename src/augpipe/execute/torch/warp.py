@@ -1,7 +1,8 @@
 """A batch through one warp, with torch: crop, shrink or sample (see `execute.warp`).
 
-On a CPU each row goes the shortest way: slices where they do, else torch's own sampling, of what
-was shrunk by the row's own factor. Elsewhere, and compiled, all rows go one way (`torch_sample`).
+On a CPU each row goes the shortest way: slices where they do, else one axis after the other
+(`upright`) where that does, else torch's own sampling; of what was shrunk by the row's own factor.
+Elsewhere, and compiled, all rows go one way (`sample`).
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from augpipe.errors import PlanError
 from augpipe.execute.decide import Decisions, decide
 from augpipe.execute.torch.sample import sample
 from augpipe.execute.torch.stage import Kind, Stage, kinds_of
-from augpipe.execute.torch.types import Given, Tensors, floats, like, spread
+from augpipe.execute.torch.types import Finish, Given, Tensors, floats, spread
+from augpipe.execute.torch.upright import resample, stands_upright, taps
 from augpipe.execute.warp import HORIZON, NEAREST_NUDGE, Size
-from augpipe.plan import Border, BorderMode, Warp
+from augpipe.plan import Border, BorderMode, Floats, Warp
 from augpipe.shrink import shrink_factors
 
 _PADDING = {"constant": "zeros", "replicate": "border", "reflect": "reflection"}
@@ -34,6 +36,7 @@ class Sight(NamedTuple):
         flat: whether the warp is affine.
         inset: whether the picture fills whole pixels of the output, with fill around them.
         free: whether sampling sees what lies beyond the edges.
+        upright: whether it goes along one axis after the other.
     """
 
     fy: int
@@ -41,6 +44,7 @@ class Sight(NamedTuple):
     flat: bool
     inset: bool
     free: bool
+    upright: bool
 
 
 def warp(step: Warp, given: Given) -> tuple[Stage, ...]:
@@ -58,63 +62,88 @@ def warp(step: Warp, given: Given) -> tuple[Stage, ...]:
     made = decide(step.matrix, out, given.size)
     bilinear = step.interpolation == "bilinear"
     factor = shrink_factors(step.matrix, step.size) if not nearest else np.ones_like(step.size)
-    options = (out, nearest, border.mode)
-    arrays = _arrays(step, made, factor, given.size, border)
-    if not given.fixed:
-        kinds = _kinds(step, made, factor, given.size)
-        return (Stage(None, arrays, options=options, kinds=kinds, alike=_alike),)
-    sampling = Stage(sample, arrays, options=options)
-    return (_shrink_in_place(factor), sampling) if bilinear else (sampling,)
+    options = (out, nearest, border.mode, given.finish)
+    arrays = _arrays(step, made, factor, border)
+    if given.fixed:
+        bounds = _bounds(step, made, _extent(given.size, factor)[:, ::-1])
+        sampling = Stage(sample, {**arrays, **bounds}, options=options)
+        return (_shrink_in_place(factor, given), sampling) if bilinear else (sampling,)
+    kinds = _kinds(step, made, factor, out, given.size)
+    if any(isinstance(kind, Sight) and kind.upright for kind in kinds):
+        arrays |= taps(_after_shrink(step.matrix, factor), out, _extent(given.size, factor))
+    return (Stage(None, arrays, options=options, kinds=kinds, alike=_alike, floats=True),)
 
 
 def _arrays(
-    step: Warp, made: Decisions, factor: NDArray[np.int64], source: Size, border: Border
+    step: Warp, made: Decisions, factor: NDArray[np.int64], border: Border
 ) -> dict[str, NDArray[Any]]:
-    """What sampling needs of each row; see `torch_sample.sample`."""
-    inset = made.has_inset & (border.mode == "constant") & (step.border is not None)
-    free = made.leaves & ~inset
-    scale = np.concatenate([factor[:, ::-1], np.ones((len(factor), 1))], axis=1)
-    extent = -(-np.array(source) // factor)[:, ::-1]
+    """What sampling needs of each row."""
     whole = np.array([0, 0, *step.size[0]])
     return floats(
-        matrix=step.matrix / scale[:, :, None],
-        extent=extent,
-        low=np.where(free[:, None], -np.inf, 0.5) * np.ones((1, 2)),
-        high=np.where(free[:, None], np.inf, extent - 0.5),
-        inset=np.where(inset[:, None], made.inset, whole),
+        matrix=_after_shrink(step.matrix, factor),
+        inset=np.where(_is_inset(step, made)[:, None], made.inset, whole),
         fill=np.tile(border.fill, (len(factor), 1)),
     )
 
 
-def _kinds(step: Warp, made: Decisions, factor: NDArray[np.int64], source: Size) -> list[Kind]:
+def _bounds(step: Warp, made: Decisions, extent: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+    """And in one form for all rows besides, of pictures of (B, 2) widths and heights."""
+    free = (made.leaves & ~_is_inset(step, made))[:, None]
+    low, high = np.where(free, -np.inf, 0.5), np.where(free, np.inf, extent - 0.5)
+    return floats(extent=extent, low=np.broadcast_to(low, extent.shape), high=high)
+
+
+def _is_inset(step: Warp, made: Decisions) -> NDArray[np.bool_]:
+    """Which rows fill whole pixels of the output, with fill around them."""
+    bordered = step.border is not None and step.border.mode == "constant"
+    return made.has_inset & bordered
+
+
+def _after_shrink(matrix: Floats, factor: NDArray[np.int64]) -> Floats:
+    """The same maps into pictures that were shrunk by (B, 2) factors of height and width."""
+    return matrix / np.insert(factor[:, ::-1], 2, 1, axis=1)[:, :, None]
+
+
+def _extent(source: Size, factor: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(B, 2): height and width of a picture that was shrunk; what is left over is one pixel."""
+    return -(-np.array(source) // factor)
+
+
+def _kinds(
+    step: Warp, made: Decisions, factor: NDArray[np.int64], out: Size, source: Size
+) -> list[Kind]:
     """How each row goes, on the host: cropped, or sampled."""
     flat = np.all(step.matrix[:, 2, :2] == 0, axis=1)
-    bordered = step.border is not None and step.border.mode == "constant"
-    inset = made.has_inset & bordered
-    sampled = kinds_of(factor, flat, inset, made.leaves & ~inset)
+    inset = _is_inset(step, made)
+    free = made.leaves & ~inset
+    upright = stands_upright(step.matrix, out) & ~free & (step.interpolation != "nearest")
+    sights = np.column_stack([factor, flat, inset, free, upright])
     cropped = kinds_of(made.crop, made.transpose, made.flip_y, made.flip_x)
     still = (0, 0, *source, 0, 0, 0)
     return [
-        (None if crop == still else crop) if exact else free
-        for exact, crop, free in zip(made.exact.tolist(), cropped, sampled, strict=True)
+        (None if crop == still else crop) if exact else Sight(*sight)
+        for exact, crop, sight in zip(made.exact.tolist(), cropped, sights.tolist(), strict=True)
     ]
 
 
 def _alike(
     pixels: Tensor,
     tensors: Tensors,
-    kind: tuple[int, ...],
+    kind: Sight | tuple[int, ...],
     out: Size,
     nearest: bool,
     mode: BorderMode,
+    finish: Finish,
 ) -> Tensor:
     """Rows of one kind."""
-    if len(kind) > len(Sight._fields):
+    if not isinstance(kind, Sight):
         return _crop(pixels, *kind)
-    sight = Sight._make(kind)
-    small = _shrink(pixels, sight.fy, sight.fx)
-    sampled = _sample(small, tensors, out, nearest, mode, sight)
-    return like(pixels, _fill_around(sampled, tensors) if sight.inset else sampled)
+    small = _shrink(pixels, kind.fy, kind.fx, finish)
+    if kind.upright:
+        sampled = resample(small, tensors, out)
+    else:
+        sampled = _sample(small, tensors, out, nearest, mode, kind)
+    return finish(_fill_around(sampled, tensors) if kind.inset else sampled)
 
 
 def _crop(
@@ -132,27 +161,27 @@ def _crop(
     return part.flip([axis for axis, flip in ((2, flip_y), (3, flip_x)) if flip])
 
 
-def _shrink_in_place(factor: NDArray[np.int64]) -> Stage:
+def _shrink_in_place(factor: NDArray[np.int64], given: Given) -> Stage:
     """Shrink each row by its own factors, into the corner of a picture of the same size."""
     kinds = kinds_of(factor)
     own: list[Kind] = [None if kind == (1, 1) else kind for kind in kinds]
-    return Stage(None, kinds=own, alike=_into_corner, fixed=False)
+    return Stage(None, options=(given.finish,), kinds=own, alike=_into_corner, fixed=False)
 
 
-def _into_corner(pixels: Tensor, _: Tensors, factor: tuple[int, int]) -> Tensor:
-    small = _shrink(pixels, *factor)
+def _into_corner(pixels: Tensor, _: Tensors, factor: tuple[int, int], finish: Finish) -> Tensor:
+    small = _shrink(pixels, *factor, finish)
     corner = pixels.clone()
     corner[:, :, : small.shape[2], : small.shape[3]] = small
     return corner
 
 
-def _shrink(pixels: Tensor, fy: int, fx: int) -> Tensor:
+def _shrink(pixels: Tensor, fy: int, fx: int, finish: Finish) -> Tensor:
     """Area means over cells of those factors; what the last cells lack repeats the edge."""
     if fy == fx == 1:
         return pixels
     below, beside = -pixels.shape[2] % fy, -pixels.shape[3] % fx
     padded = F.pad(pixels.float(), (0, beside, 0, below), mode="replicate")
-    return like(pixels, F.avg_pool2d(padded, (fy, fx)))
+    return finish(F.avg_pool2d(padded, (fy, fx)))
 
 
 def _sample(
