@@ -108,9 +108,12 @@ def test_the_commands_on_the_pages_take_these_flags(augpipe):
                 assert all(flag in usage for flag in flags), line
 
 
-def test_the_explanation_on_the_first_page_is_what_is_printed(augpipe):
+def test_the_explanation_on_the_first_page_is_what_is_printed(augpipe, monkeypatch):
+    monkeypatch.setattr("augpipe.explain.account.region_decoder", lambda: "libjpeg-turbo")
     (block,) = (b for b in blocks(ROOT / "README.md", "") if b.startswith("$ augpipe explain"))
-    assert "\n".join(block.splitlines()[1:]) in augpipe("explain", "imagenet").out
+    command, *lines = block.splitlines()
+    printed = augpipe(*shlex.split(command)[2:]).out
+    assert lines == [line.rstrip() for line in printed.splitlines()][: len(lines)]
 
 
 def test_the_tests_that_pages_name_are_there():

@@ -338,7 +338,7 @@ class Plan:
         return "\n".join(self._lines())
 
     def _lines(self) -> Iterator[str]:
-        warps = _resamplings(self.steps)
+        warps = count_resamplings(self.steps)
         slots = {op for step in self.steps for op in step.ops}
         yield (
             f"{_size(self.size)} -> {_size(self.out_size)}: {_count(len(slots), 'op')}, "
@@ -382,14 +382,17 @@ def _scale(plan: Plan) -> str:
     return f", decode at 1/{' or 1/'.join(map(str, scales))}" if scales.max() > 1 else ""
 
 
-def _resamplings(steps: Iterable[Step]) -> int:
-    """How often a picture is resampled; of the ways that part, on the one with the most."""
-    return sum(
-        max(map(_resamplings, step.ways))
-        if isinstance(step, Branch)
-        else isinstance(step, Warp) and step.interpolation is not None
-        for step in steps
-    )
+def count_resamplings(steps: Sequence[Step]) -> int:
+    """How often a picture is resampled; of ways that part or meet, on the one with the most."""
+    inside = (max(map(count_resamplings, _ways(step)), default=0) for step in steps)
+    return sum(inside) + sum(isinstance(s, Warp) and s.interpolation is not None for s in steps)
+
+
+def _ways(step: Step) -> Sequence[Sequence[Step]]:
+    """The ways that part in a branch, or meet in a mix."""
+    if isinstance(step, Branch):
+        return step.ways
+    return [part.steps for part in step.parts] if isinstance(step, Mix) else ()
 
 
 def _count(number: int, noun: str) -> str:

@@ -129,6 +129,6 @@ def test_threads_are_as_they_were():
     import torch
 
     before = cv2.getNumThreads(), torch.get_num_threads()
-    with stages._one_thread():
+    with stages.one_thread():
         assert (cv2.getNumThreads(), torch.get_num_threads()) == (1, 1)
     assert (cv2.getNumThreads(), torch.get_num_threads()) == before

@@ -15,7 +15,7 @@ FLAGS = {
         "recipe", "--data", "--set", "--out", "--count", "--variants", "--epoch", "--index",
         "--percentile", "--part", "--serve", "--port",
     ],
-    "explain": ["recipe", "--size", "--device", "--set"],
+    "explain": ["recipe", "--size", "--device", "--set", "--time", "--json"],
     "check": [
         "data", "--val", "--html", "--json", "--distance", "--show", "--fail-on", "--threads",
     ],

@@ -110,7 +110,7 @@ def measure(
         source.in_memory,
         isinstance(source, FileDataset),
         processors(),
-        _machine(where),
+        machine(where),
     )
 
 
@@ -145,7 +145,8 @@ def measure_loader(
     return pictures / (time.perf_counter() - begin)
 
 
-def _machine(device: torch.device) -> dict[str, str]:
+def machine(device: torch.device) -> dict[str, str]:
+    """What is measured on, in words."""
     return {
         "processors": f"{processors()} × {_processor()}",
         "device": describe(device),

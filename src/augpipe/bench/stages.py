@@ -127,7 +127,7 @@ class Maker:
         """
         clock = self.clock
         clock.read, clock.decode, clock.collate_from = 0.0, 0.0, None
-        with _one_thread():
+        with one_thread():
             begin = time.perf_counter()
             fetched = fetch(self._keyed, self._keys[number :: self._batches], empty=clock.empty)
             end = time.perf_counter()
@@ -196,7 +196,7 @@ def wait(device: torch.device) -> None:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """As in a worker."""
     before = cv2.getNumThreads(), torch.get_num_threads()
     cv2.setNumThreads(0)
