@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, WithJsonSchema
 
 from augpipe.boxes import BoxParams
 from augpipe.errors import RecipeError, suggest, within
@@ -20,7 +20,7 @@ from augpipe.loader.config import LoaderConfig
 from augpipe.ops import Normalize, make_op
 from augpipe.ops.base import OpLike
 from augpipe.pipeline import Pipeline
-from augpipe.schema import Settings, check, read_yaml
+from augpipe.schema import OP_FORMAT, PLACE_FORMAT, Settings, check, read_yaml
 from augpipe.train.config import TrainConfig
 
 Part = Literal["train", "val"]
@@ -33,8 +33,8 @@ STATISTICS: Mapping[str, dict[str, Any]] = {
     "half": {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)},
 }
 
-_Ops = Annotated[tuple[Any, ...], Field(description="names of ops, or {name: {parameter: value}}")]
-_Place = str | dict[str, Any]
+_Ops = Annotated[tuple[Any, ...], WithJsonSchema({"type": "array", "items": {"format": OP_FORMAT}})]
+_Place = Annotated[str | dict[str, Any], WithJsonSchema({"format": PLACE_FORMAT})]
 
 
 def _named_statistics(value: Any) -> Any:
@@ -43,6 +43,11 @@ def _named_statistics(value: Any) -> Any:
     if value not in STATISTICS:
         raise ValueError(f"unknown statistics; {suggest(value, STATISTICS)}")
     return STATISTICS[value]
+
+
+_Statistics = BeforeValidator(
+    _named_statistics, json_schema_input_type=Literal[*STATISTICS] | Normalize | None
+)
 
 
 class DataConfig(Settings):
@@ -66,7 +71,7 @@ class PipelineConfig(Settings):
     train: _Ops = ()
     val: _Ops = ()
     batch: _Ops = ()
-    normalize: Annotated[Normalize | None, BeforeValidator(_named_statistics)] = None
+    normalize: Annotated[Normalize | None, _Statistics] = None
     boxes: BoxParams = BoxParams()
 
 

@@ -16,11 +16,19 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     ValidationError,
     model_validator,
 )
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
+from augpipe.docstrings import attributes, description
 from augpipe.errors import RecipeError, suggest
+
+# What stands in the JSON schema of a field that holds ops, or says where data is, until it is known
+# which ops and which datasets there are; see `json_schema`.
+OP_FORMAT, PLACE_FORMAT = "op", "place"
 
 
 class Settings(BaseModel):
@@ -29,6 +37,19 @@ class Settings(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True
     )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """With what the docstring says, of the whole and of each key."""
+        reference = handler(core_schema)
+        schema = handler.resolve_ref_schema(reference)
+        schema["description"] = description(cls)
+        for name, text in attributes(cls).items():
+            if name in schema.get("properties", {}):
+                schema["properties"][name].setdefault("description", text)
+        return reference
 
     @model_validator(mode="before")
     @classmethod
@@ -144,8 +165,14 @@ def ordered(value: tuple[float, float]) -> tuple[float, float]:
     return value
 
 
-def _around(centre: float, *, floor: float | None = None) -> BeforeValidator:
-    """One number a stands for the range [centre - a, centre + a], cut off at `floor`."""
+def _around(centre: float, pair: Any, *, floor: float | None = None) -> BeforeValidator:
+    """One number a stands for the range [centre - a, centre + a], cut off at `floor`.
+
+    Args:
+        centre: of the range.
+        pair: what two numbers have to be.
+        floor: nothing is below.
+    """
 
     def widen(value: Any) -> Any:
         if not isinstance(value, int | float):
@@ -157,7 +184,7 @@ def _around(centre: float, *, floor: float | None = None) -> BeforeValidator:
         low = centre - value
         return (low if floor is None else max(low, floor), centre + value)
 
-    return BeforeValidator(widen)
+    return BeforeValidator(widen, json_schema_input_type=NonNegative | pair)
 
 
 def _three(value: Any) -> Any:
@@ -173,11 +200,13 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 FractionRange = Annotated[tuple[Fraction, Fraction], AfterValidator(ordered)]
 Side = Annotated[int, Field(ge=1, le=2**14)]
-Color = Annotated[tuple[Level, Level, Level], BeforeValidator(_three)]
-Rgb = Annotated[tuple[float, float, float], BeforeValidator(_three)]
+_Levels = tuple[Level, Level, Level]
+_Floats = tuple[float, float, float]
+Color = Annotated[_Levels, BeforeValidator(_three, json_schema_input_type=Level | _Levels)]
+Rgb = Annotated[_Floats, BeforeValidator(_three, json_schema_input_type=float | _Floats)]
 Range = Annotated[tuple[float, float], AfterValidator(ordered)]
 PositiveRange = Annotated[tuple[Positive, Positive], AfterValidator(ordered)]
 ShareRange = Annotated[tuple[_Share, _Share], AfterValidator(ordered)]
 NonNegativeRange = Annotated[tuple[NonNegative, NonNegative], AfterValidator(ordered)]
-SymmetricRange = Annotated[Range, _around(0.0)]
-FactorRange = Annotated[NonNegativeRange, _around(1.0, floor=0.0)]
+SymmetricRange = Annotated[Range, _around(0.0, tuple[float, float])]
+FactorRange = Annotated[NonNegativeRange, _around(1.0, tuple[NonNegative, NonNegative], floor=0.0)]

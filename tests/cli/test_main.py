@@ -20,6 +20,7 @@ FLAGS = {
         "data", "--val", "--html", "--json", "--distance", "--show", "--fail-on", "--threads",
     ],
     "init": ["data", "--val", "--out", "--json"],
+    "schema": ["--out"],
     "convert": ["pipeline", "--out", "--json"],
     "ops": ["--out", "--params", "name"],
     "export": ["run", "--format", "--size", "--out"],

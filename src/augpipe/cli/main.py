@@ -21,6 +21,7 @@ from augpipe.cli.export import export
 from augpipe.cli.init import init
 from augpipe.cli.ops import ops
 from augpipe.cli.preview import preview
+from augpipe.cli.schema import schema
 from augpipe.cli.split import split
 from augpipe.cli.stats import stats
 from augpipe.cli.train import train
@@ -48,6 +49,7 @@ for command in (
     check,
     init,
     convert,
+    schema,
 ):
     app.command()(command)
 

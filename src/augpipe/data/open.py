@@ -76,6 +76,12 @@ def _open_path(path: str | Path, options: Mapping[str, Any]) -> ImageDataset:
     return kind(path, **options)
 
 
+def known_options() -> list[str]:
+    """What recipes may say beside a path, for any dataset that lies in files; sorted."""
+    kinds: set[Callable[..., ImageDataset]] = {FolderDataset, VocDataset, *_BY_SUFFIX.values()}
+    return sorted({name for kind in kinds for name in [*inspect.signature(kind).parameters][1:]})
+
+
 def _kind_of_folder(folder: Path) -> Callable[..., ImageDataset]:
     """By what lies in it: folders named as Pascal VOC's and YOLO's are, or else classes."""
     names = {entry.name for entry in folder.iterdir()}

@@ -26,9 +26,13 @@ ON_DEVICE = "device"
 MAX_POSITIONS = MAX_REPEAT + 1
 
 
+# Row numbers as Python slices them, such as 100:200.
+_SLICE = r"^(-?\d+)?:(-?\d+)?(?::(-?\d+))?$"
+
+
 def _rows(value: Any) -> slice | range | tuple[int, ...] | NDArray[np.integer]:
     """Row numbers as they came, without an object for each where they came as an array."""
-    if isinstance(value, str) and (parts := re.fullmatch(r"(-?\d+)?:(-?\d+)?(?::(-?\d+))?", value)):
+    if isinstance(value, str) and (parts := re.fullmatch(_SLICE, value)):
         value = slice(*(int(part) if part else None for part in parts.groups()))
     if isinstance(value, range) or (isinstance(value, slice) and value.step != 0):
         return value
@@ -65,10 +69,20 @@ def _as_written(value: Any) -> Any:
 
 _Written = PlainSerializer(_as_written, when_used="json")
 _Rows = Annotated[
-    slice | range | tuple[int, ...] | NDArray[np.integer], PlainValidator(_rows), _Written
+    slice | range | tuple[int, ...] | NDArray[np.integer],
+    PlainValidator(
+        _rows,
+        json_schema_input_type=Annotated[str, Field(pattern=_SLICE)]
+        | Annotated[list[int], Field(min_length=1)],
+    ),
+    _Written,
 ]
 _Weights = Annotated[
-    str | tuple[float, ...] | NDArray[np.float64], PlainValidator(_weights), _Written
+    str | tuple[float, ...] | NDArray[np.float64],
+    PlainValidator(
+        _weights, json_schema_input_type=str | Annotated[list[float], Field(min_length=1)]
+    ),
+    _Written,
 ]
 
 
@@ -79,6 +93,9 @@ def _float_type(value: Any) -> Any:
     if name == "uint8":
         raise ValueError("leave it out: pixels that are not normalised are uint8 as they are")
     raise ValueError(f"no pixels are handed over as that; {suggest(name, get_args(FloatType))}")
+
+
+_ByName = BeforeValidator(_float_type, json_schema_input_type=FloatType | None)
 
 
 class Sampling(Settings):
@@ -138,7 +155,7 @@ class LoaderConfig(Settings):
     drop_last: bool = False
     sampling: Sampling = Sampling()
     cache: str | Path | None = None
-    dtype: Annotated[FloatType | None, BeforeValidator(_float_type)] = None
+    dtype: Annotated[FloatType | None, _ByName] = None
     channels_last: bool = False
     on_error: OnError = "raise"
     max_errors: Annotated[int, Field(ge=0)] = 100

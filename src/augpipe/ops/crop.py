@@ -22,8 +22,13 @@ from augpipe.schema import Color, PositiveRange, Probability, ShareRange, Side
 _Pixels = Annotated[int, Field(ge=0, le=2**14)]
 
 # Left, top, right, bottom.
+_FourSides = tuple[_Pixels, _Pixels, _Pixels, _Pixels]
 Padding = Annotated[
-    tuple[_Pixels, _Pixels, _Pixels, _Pixels], BeforeValidator(lambda value: _four_sides(value))
+    _FourSides,
+    BeforeValidator(
+        lambda value: _four_sides(value),
+        json_schema_input_type=_Pixels | tuple[_Pixels, _Pixels] | _FourSides,
+    ),
 ]
 WideningRange = Annotated[PositiveRange, AfterValidator(lambda value: _widening(value))]
 

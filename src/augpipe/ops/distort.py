@@ -26,8 +26,14 @@ def _above_minus_one(value: tuple[float, float]) -> tuple[float, float]:
 
 
 _Smoothness = Annotated[float, Field(ge=1)]
-Alpha = Annotated[tuple[NonNegative, NonNegative], BeforeValidator(_pair)]
-Sigma = Annotated[tuple[_Smoothness, _Smoothness], BeforeValidator(_pair)]
+_Strengths = tuple[NonNegative, NonNegative]
+_Smoothnesses = tuple[_Smoothness, _Smoothness]
+Alpha = Annotated[
+    _Strengths, BeforeValidator(_pair, json_schema_input_type=NonNegative | _Strengths)
+]
+Sigma = Annotated[
+    _Smoothnesses, BeforeValidator(_pair, json_schema_input_type=_Smoothness | _Smoothnesses)
+]
 DistortLimit = Annotated[SymmetricRange, AfterValidator(_above_minus_one)]
 Cells = Annotated[int, Field(ge=1, le=64)]
 

@@ -24,7 +24,10 @@ def _as_list(value: Any) -> Any:
     return [str(value)] if isinstance(value, str | Path) else value
 
 
-Places = Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(_as_list)]
+_Listed = BeforeValidator(
+    _as_list, json_schema_input_type=str | Annotated[list[str], Field(min_length=1)]
+)
+Places = Annotated[tuple[str, ...], Field(min_length=1), _Listed]
 _Beta = Annotated[float, Field(ge=0, le=0.5)]
 BetaRange = Annotated[tuple[_Beta, _Beta], AfterValidator(ordered)]
 

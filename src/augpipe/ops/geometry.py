@@ -28,9 +28,13 @@ from augpipe.schema import (
     SymmetricRange,
 )
 
+_FourAngles = tuple[float, float, float, float]
 Shear = Annotated[
-    tuple[float, float, float, float],
-    BeforeValidator(lambda value: _shear(value)),
+    _FourAngles,
+    BeforeValidator(
+        lambda value: _shear(value),
+        json_schema_input_type=float | tuple[float, float] | _FourAngles,
+    ),
     AfterValidator(lambda value: _ordered_shear(value)),
 ]
 ScaleOffsetRange = Annotated[SymmetricRange, AfterValidator(lambda value: _above_minus_one(value))]

@@ -14,12 +14,12 @@ from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, Field, field_serializer, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, field_serializer, model_validator
 
 from augpipe.errors import RecipeError, within
 from augpipe.ops.base import Op, make_op, register
 from augpipe.plan import Branch, Floats, Mix, Params, Plan, Step, chain, fold
-from augpipe.schema import Probability
+from augpipe.schema import OP_FORMAT, Probability
 
 
 def _members(specs: Any) -> Any:
@@ -38,7 +38,11 @@ def _members(specs: Any) -> Any:
 
 
 Count = Annotated[int, Field(ge=0)]
-Members = Annotated[tuple[Any, ...], BeforeValidator(_members)]
+Members = Annotated[
+    tuple[Any, ...],
+    BeforeValidator(_members),
+    WithJsonSchema({"type": "array", "items": {"format": OP_FORMAT}, "minItems": 1}),
+]
 
 
 class Policy(Op):

@@ -14,12 +14,20 @@ from augpipe.schema import Fraction, NonNegative, PositiveRange, Probability, or
 
 _LEVELS = np.arange(256)
 
-_fixed = BeforeValidator(lambda value: (value, value) if isinstance(value, int | float) else value)
+
+def _fixed(one: Any) -> BeforeValidator:
+    """One such number stands for a range that holds nothing else."""
+    return BeforeValidator(
+        lambda value: (value, value) if isinstance(value, int | float) else value,
+        json_schema_input_type=one | tuple[one, one],
+    )
+
+
 _Bits = Annotated[int, Field(ge=1, le=8)]
 _Tiles = Annotated[int, Field(ge=1, le=64)]
 
-BitsRange = Annotated[tuple[_Bits, _Bits], AfterValidator(ordered), _fixed]
-FractionRange = Annotated[tuple[Fraction, Fraction], AfterValidator(ordered), _fixed]
+BitsRange = Annotated[tuple[_Bits, _Bits], AfterValidator(ordered), _fixed(_Bits)]
+FractionRange = Annotated[tuple[Fraction, Fraction], AfterValidator(ordered), _fixed(Fraction)]
 
 
 def _lookup(table: NDArray[Any]) -> Lookup:
