@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
+import pytest
 import typer
 
 from augpipe import __version__
 from augpipe.cli.main import app
 from augpipe.data.decode import decoder_name
+
+ROOT = Path(__file__).parents[2]
 
 FLAGS = {
     "train": [
@@ -22,15 +28,16 @@ FLAGS = {
     "init": ["data", "--val", "--out", "--json"],
     "schema": ["--out"],
     "convert": ["pipeline", "--out", "--json"],
-    "ops": ["--out", "--params", "name"],
+    "ops": ["--out", "--params", "--json", "name"],
     "export": ["run", "--format", "--size", "--out"],
     "doctor": ["target", "--workers", "--samples", "--limit", "--skip", "--json"],
     "bench": [
         "recipe", "--data", "--set", "--part", "--batches", "--workers", "--device", "--json",
     ],
-    "stats": ["data", "--threads"],
+    "stats": ["data", "--threads", "--json"],
     "split": [
         "data", "--ratios", "--folds", "--stratify", "--group", "--seed", "--out",
+        "--json",
     ],
 }  # fmt: skip
 
@@ -49,6 +56,26 @@ def test_the_flags_are_these():
 def test_version(augpipe):
     ended = augpipe("--version")
     assert (ended.code, ended.out.strip()) == (0, f"augpipe {__version__} ({decoder_name()})")
+
+
+@pytest.mark.parametrize("name", FLAGS.keys() - {"preview"})
+def test_every_command_shows_how_it_is_used(augpipe, name):
+    lines = [line.strip() for line in augpipe(name, "--help").out.splitlines()]
+    examples = lines[lines.index("For example:") :]
+    assert any(re.match(rf"augpipe {name}\b", line) for line in examples)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["explain", "light", "--no-time"], ["ops"], ["check", "samples/shapes"], ["check", "--help"]],
+    ids=" ".join,
+)
+def test_colour_is_for_terminals(augpipe, monkeypatch, arguments):
+    monkeypatch.delenv("NO_COLOR")
+    monkeypatch.chdir(ROOT)
+    ended = augpipe(*arguments)
+    assert ended.out
+    assert "\x1b" not in ended.out + ended.err
 
 
 def test_without_a_command_it_helps(augpipe):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -26,6 +28,22 @@ def test_one_op_is_described_with_its_defaults(augpipe, tmp_path):
     assert "scale: (0.02, 0.33)" in out
     assert out.endswith("strip.png\n")
     assert picture_at(tmp_path / "strip.png").shape[1] > 1000
+
+
+def test_as_json_it_is_the_schema_of_its_parameters(augpipe, tmp_path):
+    every = json.loads(augpipe("ops", "--json").out)
+    assert list(every) == list_ops()
+    place = tmp_path / "strip.png"
+    one = json.loads(augpipe("ops", "affine", "--json", "--out", place).out)
+    assert (one.pop("name"), one.pop("strip")) == ("affine", str(place))
+    assert one == every["affine"]
+    assert one["properties"]["p"] | {"description": ""} == {
+        "default": 1.0,
+        "description": "",
+        "maximum": 1,
+        "minimum": 0,
+        "type": "number",
+    }
 
 
 @pytest.mark.parametrize("name", list_ops())

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import json
 
 import numpy as np
 import pytest
@@ -32,6 +33,15 @@ def test_the_printed_section_reads_the_split(augpipe, shapes, tmp_path):
         assert np.array_equal(dataset.labels, whole.labels[rows])
         assert dataset.classes == whole.classes
     assert sorted(path.name for path in tmp_path.iterdir()) == ["test.csv", "train.csv", "val.csv"]
+
+
+def test_as_json_it_says_where_the_tables_are(augpipe, shapes, tmp_path):
+    ended = augpipe("split", shapes, "--ratios", "0.75,0.25", "--out", tmp_path, "--json")
+    told = json.loads(ended.out)
+    assert {name: part["rows"] for name, part in told["parts"].items()} == {"train": 24, "val": 8}
+    for name, place in told["data"].items():
+        assert place["path"] == told["parts"][name]["file"]
+        assert len(open_dataset(place)) == told["parts"][name]["rows"]
 
 
 def test_classes_named_as_numbers_keep_their_places(augpipe, shapes, tmp_path):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -26,6 +27,15 @@ def test_it_prints_sizes_and_classes(augpipe, shapes):
     assert "height     96 to 160, median 124\n" in out
     assert "classes    4\n" in out
     assert re.search(r"^ +8  triangle$", out, re.MULTILINE)
+
+
+def test_as_json_it_is_the_same(augpipe, shapes):
+    told = json.loads(augpipe("stats", shapes, "--json").out)
+    found = measure(FolderDataset(shapes))
+    assert (told["mean"], told["std"]) == (list(found.mean), list(found.std))
+    assert told["height"] == {"least": 96, "most": 160, "median": 124}
+    assert told["pictures"] == 32
+    assert told["classes"] == {"circle": 8, "square": 8, "star": 8, "triangle": 8}
 
 
 def test_what_is_not_there_is_bad_input(augpipe, tmp_path):

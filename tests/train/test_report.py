@@ -44,6 +44,17 @@ def test_watching_passes_every_batch_on_and_draws_on_terminals_only(loader, term
     assert ("epoch 3/15" in file.getvalue()) == terminal
 
 
+@pytest.mark.parametrize("terminal", [False, True])
+def test_so_does_judging_each_time_and_the_pace_stays_that_of_training(loader, terminal):
+    voice, file = report(terminal=terminal)
+    list(voice.watch(loader(), epoch=3))
+    images = voice.pace.images
+    judged = voice.judge(loader(), epoch=3)
+    assert [len(list(judged)), len(list(judged)), len(judged)] == 3 * [len(loader())]
+    assert ("epoch 3/15, validation" in file.getvalue()) == terminal
+    assert voice.pace.images == images
+
+
 def test_an_interrupted_run_says_how_to_go_on(tmp_path):
     last = tmp_path / "[bold]last.pt"
     last.touch()

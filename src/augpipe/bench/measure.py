@@ -122,6 +122,7 @@ def measure_loader(
     *,
     device: torch.device | str = "cpu",
     batches: int = 10,
+    on_batch: Callable[[int, int], None] = lambda done, total: None,
 ) -> float:
     """Pictures a second of the whole loader, handed to a loop that does nothing with them."""
     loader = build_loader(
@@ -137,10 +138,13 @@ def measure_loader(
     )
     stream = (batch for epoch in repeat(loader) for batch in epoch)
     started = _WARM_UP + 2 * workers  # what workers have made in advance is not timed
-    for _ in islice(stream, started):
-        pass
-    begin = time.perf_counter()
-    pictures = sum(len(batch) for batch in islice(stream, batches))
+    begin, pictures = time.perf_counter(), 0
+    for number, batch in enumerate(islice(stream, started + batches), 1):
+        if number > started:
+            pictures += len(batch)
+        else:
+            begin = time.perf_counter()
+        on_batch(number, started + batches)
     wait(find_device(device))
     return pictures / (time.perf_counter() - begin)
 

@@ -57,9 +57,9 @@ def bench(
 ) -> None:
     """Time each stage of a recipe by itself, and say what limits the rate.
 
-    Examples:
-        augpipe bench light --data photos/
+    For example:
 
+        augpipe bench light --data photos/
         augpipe bench my.yaml --set loader.batch_size=128 --json
     """
     if batches < 1:
@@ -74,7 +74,7 @@ def bench(
     timings = _timed(*what, device=where, step=step, batches=batches)
     advice = advise(timings)
     used = advice.workers if workers is None else workers
-    rate = measure_loader(*what, used, device=where, batches=batches)
+    rate = _loader_timed(*what, used, device=where, batches=batches)
     if as_json:
         out.print_json(data=_values(timings, advice, used, rate))
     else:
@@ -84,6 +84,16 @@ def bench(
 def _timed(*what: Any, batches: int, **how: Any) -> Timings:
     with progress("batches") as move:
         return measure(
+            *what,
+            batches=batches,
+            on_batch=lambda done, total: move(completed=done, total=total),
+            **how,
+        )
+
+
+def _loader_timed(*what: Any, batches: int, **how: Any) -> float:
+    with progress("the whole loader") as move:
+        return measure_loader(
             *what,
             batches=batches,
             on_batch=lambda done, total: move(completed=done, total=total),

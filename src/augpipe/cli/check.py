@@ -53,11 +53,8 @@ def check(
     For example:
 
         augpipe check photos/train --val photos/val
-
         augpipe check VOC2007 --html check.html
-
         augpipe check labels.csv --json | jq .summary
-
         augpipe check '{path: data.yaml, split: val}' --fail-on warning
     """
     places = {"train": as_place(data)} | ({} if val is None else {"val": as_place(val)})

@@ -36,7 +36,6 @@ def convert(
     For example:
 
         augpipe convert transform.json
-
         augpipe convert my_project.data:train_transform --out recipe.yaml
     """
     result = converted(pipeline)

@@ -56,9 +56,9 @@ def doctor(
         def make_loader(num_workers):
             return DataLoader(MyDataset(), 32, num_workers=num_workers)
 
-    Examples:
-        augpipe doctor my_module:make_loader
+    For example:
 
+        augpipe doctor my_module:make_loader
         augpipe doctor my_module:make_loader --workers 4 --skip workers
     """
     with progress("probing") as move:

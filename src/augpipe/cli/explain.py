@@ -43,11 +43,10 @@ def explain(
     over several draws, on one thread. Of `cuda` it says which kernel carries out what, and measures
     that where there is a GPU.
 
-    Examples:
+    For example:
+
         augpipe explain imagenet
-
         augpipe explain my.yaml --size 1200x1600 --set loader.batch_size=32
-
         augpipe explain heavy --device cuda --no-time --json
     """
     loaded, picture = read_recipe(recipe, settings), as_size(size)

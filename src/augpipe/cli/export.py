@@ -11,6 +11,7 @@ import typer
 
 from augpipe.cli.explain import as_size
 from augpipe.cli.options import out
+from augpipe.cli.progress import progress
 from augpipe.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -33,7 +34,13 @@ def export(
         Path | None, typer.Option("--out", help="The file; by default model.* in the run's folder.")
     ] = None,
 ) -> None:
-    """Write a run's averaged model, fused and checked, for other programs."""
+    """Write a run's averaged model, fused and checked, for other programs.
+
+    For example:
+
+        augpipe export runs/digits-001
+        augpipe export runs/digits-001/last.pt --format onnx --out digits.onnx
+    """
     import torch  # these two take a second to import
 
     from augpipe.train.export import FORMATS, export
@@ -47,7 +54,8 @@ def export(
     folder = run if run.is_dir() else run.parent
     suffix = FORMATS[format_name].suffix if format_name in FORMATS else ""
     path = file or folder / f"model{suffix}"
-    export(fuse(model, images), images, path, format_name)
+    with progress("exporting"):
+        export(fuse(model, images), images, path, format_name)
     facts = path.with_suffix(".json")
     facts.write_text(_facts(recipe, classes, (height, width)), encoding="utf-8")
     out.print(f"model       {path}")

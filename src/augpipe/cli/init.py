@@ -31,9 +31,7 @@ def init(
     For example:
 
         augpipe init photos
-
         augpipe init photos/train --val photos/val --out photos.yaml
-
         augpipe init annotations.json
     """
     text = starter_recipe(as_place(data), None if val is None else as_place(val))

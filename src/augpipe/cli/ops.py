@@ -14,10 +14,12 @@ from sklearn import datasets
 from sklearn.datasets import load_sample_images
 
 from augpipe.api import build_loader
-from augpipe.cli.options import out
+from augpipe.cli.options import JsonOption, out
 from augpipe.cli.preview import epoch_columns, line_of, percentile_columns
 from augpipe.cli.sheet import draw_sheet, save_sheet
+from augpipe.docstrings import description
 from augpipe.errors import RecipeError, suggest
+from augpipe.json_schema import op_schema
 from augpipe.loader.loader import Loader
 from augpipe.ops import Op, find_op, list_ops, make_op
 from augpipe.pipeline import Pipeline
@@ -59,28 +61,43 @@ def ops(
         Path | None,
         typer.Option("--out", help="Where to draw what it does; by default runs/ops/NAME.png."),
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """List all ops, or describe one and draw what it does."""
+    """List all ops, or describe one and draw what it does.
+
+    For example:
+
+        augpipe ops
+        augpipe ops affine --params '{degrees: 90, p: 1}' --out affine.png
+        augpipe ops --json | jq .mosaic.properties.center_range
+    """
     if name is None:
-        width = max(map(len, list_ops()))
-        for known in list_ops():
-            out.print(f"{known:{width}}  {_first_line(known)}")
+        _list(as_json)
         return
     op = find_op(name)
+    shown = make_op({op.name(): _fields(op, fields)})
+    place = picture or Path("runs") / "ops" / f"{op.name()}.png"
+    save_sheet(draw_strip(shown), place)
+    if as_json:
+        out.print_json(data={"name": op.name(), **op_schema(op), "strip": str(place)})
+        return
     out.print(f"{op.name()}\n")
     out.print(inspect.getdoc(op) or "")
     out.print("\nDefaults:")
     for field, info in op.model_fields.items():
         default = "required" if info.is_required() else info.default
         out.print(f"    {field}: {default}")
-    shown = make_op({op.name(): _fields(op, fields)})
-    place = picture or Path("runs") / "ops" / f"{op.name()}.png"
-    save_sheet(draw_strip(shown), place)
     out.print(f"\nstrip       {place}")
 
 
-def _first_line(name: str) -> str:
-    return (inspect.getdoc(find_op(name)) or "").splitlines()[0]
+def _list(as_json: bool) -> None:
+    known = {name: find_op(name) for name in list_ops()}
+    if as_json:
+        out.print_json(data={name: op_schema(op) for name, op in known.items()})
+        return
+    width = max(map(len, known))
+    for name, op in known.items():
+        out.print(f"{name:{width}}  {description(op).splitlines()[0]}")
 
 
 def _fields(op: type[Op], written: str | None) -> dict[str, Any]:

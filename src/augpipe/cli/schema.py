@@ -24,9 +24,9 @@ def schema(
 
         # yaml-language-server: $schema=augpipe.schema.json
 
-    Examples:
-        augpipe schema --out augpipe.schema.json
+    For example:
 
+        augpipe schema --out augpipe.schema.json
         augpipe schema | jq '."$defs".Affine'
     """
     text = json.dumps(recipe_schema(), indent=1, ensure_ascii=False)

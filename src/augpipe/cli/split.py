@@ -13,7 +13,7 @@ import typer
 import yaml
 from numpy.typing import NDArray
 
-from augpipe.cli.options import DataArgument, out
+from augpipe.cli.options import DataArgument, JsonOption, out
 from augpipe.data.folder import FolderDataset
 from augpipe.data.open import open_dataset
 from augpipe.data.table import TableDataset
@@ -43,8 +43,18 @@ def split(
     ] = None,
     seed: Annotated[int, typer.Option(help="Another seed, another split.")] = 0,
     folder: Annotated[Path, typer.Option("--out", help="Where the tables go.")] = Path("splits"),
+    as_json: JsonOption = False,
 ) -> None:
-    """Write a CSV for each part, and print the `data` section of a recipe that reads them."""
+    """Write a CSV for each part, and print the `data` section of a recipe that reads them.
+
+    It never overwrites a file.
+
+    For example:
+
+        augpipe split photos --ratios 0.8,0.2
+        augpipe split labels.csv --group patient --out splits
+        augpipe split photos --folds 5 --seed 1
+    """
     dataset = _labelled(data)
     labels = dataset.labels if stratify else None
     groups = None if group is None else _groups(dataset, group)
@@ -58,8 +68,16 @@ def split(
             for number, pair in pairs
             for name, rows in zip(_NAMES, pair, strict=False)
         }
-    _write(dataset, parts, folder)
-    out.print(f"\n{_data_section(dataset, list(parts), folder)}", end="")
+    files = _write(dataset, parts, folder)
+    section = _data_section(dataset, list(parts), folder)
+    if as_json:
+        tables = {n: {"rows": len(parts[n]), "file": str(file)} for n, file in files.items()}
+        out.print_json(data={"parts": tables, **section})
+        return
+    for name, file in files.items():
+        out.print(f"{name:14} {len(parts[name]):>8,} rows  {file}")
+    text = yaml.safe_dump(section, sort_keys=False, default_flow_style=None, width=10**6)
+    out.print(f"\n{text}", end="")
 
 
 def _labelled(data: str) -> Labelled:
@@ -95,8 +113,8 @@ def _groups(dataset: Labelled, column: str) -> NDArray[np.int64]:
     return codes
 
 
-def _write(dataset: Labelled, parts: Mapping[str, Rows], folder: Path) -> None:
-    """Write all tables, or, where one is there already, none."""
+def _write(dataset: Labelled, parts: Mapping[str, Rows], folder: Path) -> dict[str, Path]:
+    """Write all tables, or, where one is there already, none; by part, where."""
     files = {name: folder / f"{name}.csv" for name in parts}
     for file in files.values():
         if file.exists():
@@ -104,7 +122,7 @@ def _write(dataset: Labelled, parts: Mapping[str, Rows], folder: Path) -> None:
     for name, rows in parts.items():
         files[name].parent.mkdir(parents=True, exist_ok=True)
         files[name].write_text(_table(dataset, rows), encoding="utf-8")
-        out.print(f"{name:14} {len(rows):>8,} rows  {files[name]}")
+    return files
 
 
 def _table(dataset: Labelled, rows: Iterable[int]) -> str:
@@ -120,8 +138,8 @@ def _table(dataset: Labelled, rows: Iterable[int]) -> str:
     return text.getvalue()
 
 
-def _data_section(dataset: Labelled, names: list[str], folder: Path) -> str:
-    """What a recipe says to read the first two tables, as YAML.
+def _data_section(dataset: Labelled, names: list[str], folder: Path) -> dict[str, Any]:
+    """What a recipe says to read the first two tables.
 
     With the classes of the whole, since a part may lack one.
     """
@@ -130,4 +148,4 @@ def _data_section(dataset: Labelled, names: list[str], folder: Path) -> str:
         parts[part] = {"path": str(folder / f"{name}.csv"), "root": str(dataset.root)}
         if dataset.labels is not None:
             parts[part]["classes"] = list(dataset.classes)
-    return yaml.safe_dump({"data": parts}, sort_keys=False, default_flow_style=None, width=10**6)
+    return {"data": parts}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from augpipe.cli.options import DataArgument, out
+from augpipe.cli.options import DataArgument, JsonOption, out
 from augpipe.cli.progress import progress
 from augpipe.data.dataset import ImageDataset
 from augpipe.data.open import open_dataset
@@ -21,16 +21,42 @@ def stats(
     threads: Annotated[
         int | None, typer.Option(help="How many decode at once; by default all processors.")
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Print what a recipe's `normalize` wants to know, exactly, and the sizes and classes."""
+    """Print what a recipe's `normalize` wants to know, exactly, and the sizes and classes.
+
+    For example:
+
+        augpipe stats photos/train
+        augpipe stats labels.csv --json | jq .mean
+    """
     if threads is not None and threads < 1:
         raise RecipeError(f"--threads {threads}: expected 1 or more")
     dataset = open_dataset(data)
     found = _measured(dataset, threads)
+    if as_json:
+        out.print_json(data=_values(dataset, found))
+    else:
+        _print(dataset, found)
+
+
+def _values(dataset: ImageDataset, found: Statistics) -> dict[str, Any]:
+    sides = zip(("height", "width"), found.sizes.T, strict=True)
+    return {
+        "pictures": len(dataset),
+        **{name: _spread(lengths) for name, lengths in sides},
+        "mean": list(found.mean),
+        "std": list(found.std),
+        "classes": None if dataset.labels is None else _counts(dataset),
+    }
+
+
+def _print(dataset: ImageDataset, found: Statistics) -> None:
     mean, std = (", ".join(f"{x:.6f}" for x in values) for values in (found.mean, found.std))
     out.print(f"pictures   {len(dataset):,}")
     for side, name in enumerate(("height", "width")):
-        out.print(f"{name:10} {_range(found.sizes[:, side])}")
+        least, most, median = _spread(found.sizes[:, side]).values()
+        out.print(f"{name:10} {least} to {most}, median {median:g}")
     out.print(f"normalize: {{mean: [{mean}], std: [{std}]}}")
     _print_classes(dataset)
 
@@ -41,14 +67,21 @@ def _measured(dataset: ImageDataset, threads: int | None) -> Statistics:
         return measure(dataset, threads=threads, on_rows=lambda rows: move(advance=rows))
 
 
-def _range(lengths: NDArray[np.int64]) -> str:
-    return f"{lengths.min()} to {lengths.max()}, median {np.median(lengths):g}"
+def _spread(lengths: NDArray[np.int64]) -> dict[str, float]:
+    low, high = int(lengths.min()), int(lengths.max())
+    return {"least": low, "most": high, "median": float(np.median(lengths))}
+
+
+def _counts(dataset: ImageDataset) -> dict[str, int]:
+    """How many rows of each class there are, by name."""
+    counts = np.bincount(cast(Any, dataset.labels), minlength=len(dataset.classes)).tolist()
+    return dict(zip(dataset.classes, counts, strict=True))
 
 
 def _print_classes(dataset: ImageDataset) -> None:
     if dataset.labels is None:
         return
-    counts = np.bincount(dataset.labels, minlength=len(dataset.classes))
+    counts = _counts(dataset)
     out.print(f"classes    {len(counts)}")
-    for name, count in zip(dataset.classes, counts, strict=True):
+    for name, count in counts.items():
         out.print(f"  {count:>8,}  {name}")

@@ -18,6 +18,7 @@ from augpipe.cli.options import (
     out,
     read_recipe,
 )
+from augpipe.cli.progress import progress
 from augpipe.cli.trainers import build_trainer, make_loader, statistics_of, train_section
 from augpipe.errors import RecipeError
 from augpipe.recipe import Recipe
@@ -58,7 +59,17 @@ def train(
     dry: DryOption = False,
     overfit: OverfitOption = False,
 ) -> None:
-    """Train a model as a recipe says, and keep the best weights."""
+    """Train a model as a recipe says, and keep the best weights.
+
+    Everything goes into a folder of the run: the recipe, checkpoints, metrics, curves.
+
+    For example:
+
+        augpipe train my.yaml --data photos/train --set data.val=photos/val
+        augpipe train my.yaml --epochs 30 --set train.ema.decay=0.999 --dry-run
+        augpipe train my.yaml --resume
+        torchrun --nproc-per-node 4 -m augpipe train my.yaml
+    """
     loaded = read_recipe(
         recipe,
         settings,
@@ -115,17 +126,20 @@ def _dry_run(recipe: Recipe, name: str, device: str) -> None:
 
 
 def _overfit(recipe: Recipe, name: str, device: str) -> None:
-    from augpipe.train.overfit import overfit_batch, require
+    from augpipe.train.overfit import STEPS, overfit_batch, require
 
     config = train_section(recipe, name)
     loader = make_loader(recipe, "train", name, device)
-    result = overfit_batch(
-        config,
-        loader,
-        seed=recipe.loader.seed,
-        device=device,
-        statistics=statistics_of(recipe),
-    )
+    with progress("steps") as move:
+        move(total=STEPS)
+        result = overfit_batch(
+            config,
+            loader,
+            seed=recipe.loader.seed,
+            device=device,
+            statistics=statistics_of(recipe),
+            on_step=lambda taken: move(completed=taken),
+        )
     require(result)
     out.print(f"passed: one batch learnt by heart: {result}")
 

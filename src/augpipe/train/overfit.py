@@ -7,7 +7,7 @@ do not reach the loss.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from augpipe.errors import TrainError
@@ -19,6 +19,9 @@ from augpipe.train.pictures import Statistics
 from augpipe.train.schedule import Clock
 from augpipe.train.score import Scores, Tally, evaluate
 from augpipe.train.seed import seed_torch
+
+# A batch that takes more is not learnt by heart.
+STEPS = 200
 
 # Often enough to stop early, seldom enough to cost little.
 _JUDGE_EVERY = 10
@@ -72,8 +75,9 @@ def overfit_batch(
     *,
     seed: int,
     device: str = "cpu",
-    steps: int = 200,
+    steps: int = STEPS,
     statistics: Statistics | None = None,
+    on_step: Callable[[int], None] = lambda taken: None,
 ) -> Overfit:
     """Train on the first batch only, and evaluate on the same tensors.
 
@@ -87,6 +91,7 @@ def overfit_batch(
         device: `cpu`, `cuda` or `cuda:N`.
         steps: the most to take.
         statistics: what pictures were normalised with; see `Trainer`.
+        on_step: told how many were taken.
 
     Raises:
         DataError: the loader has no batch.
@@ -105,6 +110,7 @@ def overfit_batch(
         learner.start_epoch(taken)
         learner.learn(window, Tally(where), taken)
         taken += 1
+        on_step(taken)
         if taken % _JUDGE_EVERY == 0 or taken == steps:
             learner.guard.check()
             after = _scores(learner, one)

@@ -11,11 +11,24 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from augpipe.train.batches import Loader
+from augpipe.train.batches import Batches, Loader
 from augpipe.train.pace import Pace
 
 # Seconds between two looks at the device for the bar's sake.
 _REFRESH = 0.5
+
+
+class _Watched:
+    """Batches that are gone through in another way."""
+
+    def __init__(self, batches: Batches, run: Callable[[], Iterator[Any]]) -> None:
+        self._batches, self._run = batches, run
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._run()
 
 
 class Report:
@@ -46,14 +59,27 @@ class Report:
                 if there is a bar, for it may wait for the device.
         """
         self.pace = Pace()
+        yield from self._watched(self.pace, loader, self._title(epoch), status)
+
+    def judge(self, loader: Batches, epoch: int) -> Batches:
+        """The loader of validation, with such a bar whenever it is gone through."""
+        title = f"{self._title(epoch)}, validation"
+        return _Watched(loader, lambda: self._watched(Pace(), loader, title))
+
+    def _title(self, epoch: int) -> str:
+        return f"epoch {epoch}/{self._epochs}"
+
+    def _watched(
+        self, pace: Pace, loader: Batches, title: str, status: Callable[[], str] = lambda: ""
+    ) -> Iterator[Any]:
         with self._bar() as bar:
-            task = bar.add_task(f"epoch {epoch}/{self._epochs}", total=len(loader), status="")
+            task = bar.add_task(title, total=len(loader), status="")
             asked = time.perf_counter()
-            for batch in self.pace.watch(loader):
+            for batch in pace.watch(loader):
                 yield batch
                 bar.advance(task)
                 if not bar.disable and time.perf_counter() - asked > _REFRESH:
-                    bar.update(task, status=f"{status()}   {self.pace}")
+                    bar.update(task, status=f"{status()}   {pace}")
                     asked = time.perf_counter()
 
     def epoch(self, row: Mapping[str, Any], seconds: float) -> None:

@@ -271,9 +271,10 @@ class Trainer:
         """
         self._val_loader.set_epoch(0)
         learner, models = self._learner, self._learner.models()
+        batches = self._report.judge(self._val_loader, self.epoch + 1)
         scores = evaluate(
             models,
-            self._val_loader,
+            batches,
             self._device,
             top_k=self._config.top_k,
             confusion=True,
@@ -288,7 +289,7 @@ class Trainer:
             scores["attacked"] = evaluate_attacked(
                 judged,
                 learner.attack,
-                self._val_loader,
+                batches,
                 self._device,
                 precision=learner.precision,
                 layout=learner.layout,
