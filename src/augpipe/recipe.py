@@ -6,7 +6,7 @@ No key is ever ignored. An error names the file, the path to the line, and what 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
@@ -37,16 +37,20 @@ _Ops = Annotated[tuple[Any, ...], WithJsonSchema({"type": "array", "items": {"fo
 _Place = Annotated[str | dict[str, Any], WithJsonSchema({"format": PLACE_FORMAT})]
 
 
+# What stands for statistics that are to be computed from the training data.
+COMPUTED = "computed"
+
+
 def _named_statistics(value: Any) -> Any:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or value == COMPUTED:
         return value
     if value not in STATISTICS:
-        raise ValueError(f"unknown statistics; {suggest(value, STATISTICS)}")
+        raise ValueError(f"unknown statistics; {suggest(value, [*STATISTICS, COMPUTED])}")
     return STATISTICS[value]
 
 
 _Statistics = BeforeValidator(
-    _named_statistics, json_schema_input_type=Literal[*STATISTICS] | Normalize | None
+    _named_statistics, json_schema_input_type=Literal[*STATISTICS, COMPUTED] | Normalize | None
 )
 
 
@@ -65,13 +69,14 @@ class PipelineConfig(Settings):
         val: ops for each validation picture; by default none.
         batch: ops for each training batch, on the device.
         normalize: statistics, or their name; the last step of training and of validation.
+            `computed` leaves them to be computed from the training data, see `Recipe.normalized`.
         boxes: how boxes are written, and which are kept.
     """
 
     train: _Ops = ()
     val: _Ops = ()
     batch: _Ops = ()
-    normalize: Annotated[Normalize | None, _Statistics] = None
+    normalize: Annotated[Normalize | Literal["computed"] | None, _Statistics] = None
     boxes: BoxParams = BoxParams()
 
 
@@ -116,25 +121,72 @@ class Recipe(Settings):
             )
         recipe = check(cls, values)
         for part in PARTS:
-            recipe.ops(part)
+            recipe.provisional.ops(part)
         return recipe
 
     def ops(self, part: Part) -> Pipeline:
-        """The pipeline of one part; `batch` and `normalize` run on batches."""
+        """The pipeline of one part; `batch` and `normalize` run on batches.
+
+        Raises:
+            RecipeError: its statistics are still to be computed.
+        """
         config = self.pipeline
         own = config.train if part == "train" else config.val
         batch = config.batch if part == "train" else ()
-        last = [config.normalize] if config.normalize else []
+        last = [normalize] if (normalize := self.known_normalize) else []
         ops = _made(own, f"pipeline.{part}")
         batch_ops = _made(batch, "pipeline.batch")
         with within("pipeline"):
             return Pipeline(ops, batch=[*batch_ops, *last], boxes=config.boxes)
 
+    @property
+    def known_normalize(self) -> Normalize | None:
+        """The last step of training and of validation, if there is one.
+
+        Raises:
+            RecipeError: its statistics are still to be computed.
+        """
+        if isinstance(self.pipeline.normalize, str):
+            raise RecipeError(
+                "pipeline.normalize: computed needs the training data, which is not known here; "
+                "write down what `augpipe stats DATA` prints, or take Recipe.normalized"
+            )
+        return self.pipeline.normalize
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its statistics are still to be computed."""
+        return self.pipeline.normalize == COMPUTED
+
+    def normalized(self, mean: Sequence[float], std: Sequence[float]) -> Self:
+        """The recipe with these statistics, such as `data.statistics.measure` finds.
+
+        Args:
+            mean: RGB, of pixels scaled to [0, 1].
+            std: RGB, likewise; above zero.
+        """
+        normalize = check(Normalize, {"mean": tuple(mean), "std": tuple(std)}, "statistics")
+        pipeline = self.pipeline.model_copy(update={"normalize": normalize})
+        return self.model_copy(update={"pipeline": pipeline})
+
+    @property
+    def provisional(self) -> Self:
+        """The recipe with stand-ins for statistics that are still to be computed.
+
+        It serves to look at pictures, plans and times, which they do not change.
+        """
+        if not self.is_open:
+            return self
+        return self.normalized(**STATISTICS["half"])
+
     def to_yaml(self) -> str:
         """The recipe with all defaults filled in, except those of the ops."""
         values = self.model_dump(mode="json", exclude={"pipeline": {"normalize"}})
-        if self.pipeline.normalize:
-            values["pipeline"]["normalize"] = self.pipeline.normalize.model_dump(mode="json")
+        normalize = self.pipeline.normalize
+        if isinstance(normalize, Normalize):
+            values["pipeline"]["normalize"] = normalize.model_dump(mode="json")
+        elif normalize:
+            values["pipeline"]["normalize"] = normalize
         return str(yaml.safe_dump(values, sort_keys=False))
 
     @property

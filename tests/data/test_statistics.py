@@ -1,4 +1,5 @@
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,25 @@ def test_threads_change_nothing_and_all_rows_are_told(threads):
     found = measure(ArrayDataset(pictures()), threads=threads, on_rows=told.append)
     assert np.array_equal(found.counts, measure(ArrayDataset(pictures())).counts)
     assert sum(told) == 40
+
+
+def test_of_some_rows_it_is_what_a_dataset_of_them_gives():
+    images, rows = pictures(), np.array([3, 31, 4])
+    found = measure(ArrayDataset(images), rows=rows)
+    assert np.array_equal(found.counts, measure(ArrayDataset(images[rows])).counts)
+    assert len(found.sizes) == 3
+
+
+def test_pictures_that_cannot_be_read_are_left_out_or_an_error(tmp_path):
+    (tmp_path / "kind").mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        shutil.copy(next(SHAPES.rglob("*.jpg")), tmp_path / "kind" / name)
+    dataset = FolderDataset(tmp_path)
+    whole = measure(dataset)
+    (tmp_path / "kind" / "b.jpg").write_bytes(b"no picture")
+    assert np.array_equal(measure(dataset, skip_bad=True).counts * 2, whole.counts)
+    with pytest.raises(DataError, match=r"b\.jpg"):
+        measure(dataset)
 
 
 def test_nothing_overflows_and_nothing_cancels():

@@ -66,7 +66,7 @@ def bench(
         raise RecipeError(f"--batches {batches}: expected 1 or more")
     if workers is not None and workers < 0:
         raise RecipeError(f"--workers {workers}: expected 0 or more")
-    loaded, own = read_recipe(recipe, settings), as_part(part)
+    loaded, own = read_recipe(recipe, settings).provisional, as_part(part)
     dataset = open_dataset(data or data_of(loaded, own, recipe))
     where = find_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     step = _step(loaded, len(dataset.classes), where) if own == "train" else None

@@ -49,7 +49,7 @@ def explain(
         augpipe explain my.yaml --size 1200x1600 --set loader.batch_size=32
         augpipe explain heavy --device cuda --no-time --json
     """
-    loaded, picture = read_recipe(recipe, settings), as_size(size)
+    loaded, picture = read_recipe(recipe, settings).provisional, as_size(size)
     where = device or ("cuda" if torch.cuda.is_available() else "cpu")
     parts, measured = _explained(loaded, picture, where, timed)
     if as_json:

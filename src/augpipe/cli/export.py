@@ -77,7 +77,7 @@ def _size(recipe: Recipe) -> tuple[int, int]:
 
 def _facts(recipe: Recipe, classes: list[str], size: tuple[int, int]) -> str:
     """What whoever runs the file must know, as JSON: what goes in, and what comes out."""
-    normalize = recipe.pipeline.normalize
+    normalize = recipe.known_normalize
     inputs = {
         "shape": ["batch", 3, *size],
         "range": [0, 1],

@@ -40,9 +40,8 @@ def cross_validate(
     results = []
     for fold in _folds(recipe, name, count):
         place = folder / f"fold-{fold.number}"
-        trainer = build_trainer(recipe, name, place, device, fold)
-        if resume and (place / "last.pt").exists():
-            trainer.resume(place / "last.pt")
+        goes_on = resume and (place / "last.pt").exists()
+        trainer = build_trainer(recipe, name, place, device, fold, resume=goes_on)
         results.append(trainer.fit())
         _say(f"fold {fold.number} of {count}: {results[-1].accuracy:.2%}")
     accuracies = [result.accuracy for result in results]

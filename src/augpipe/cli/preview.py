@@ -60,7 +60,7 @@ def preview(
 ) -> None:
     """Draw originals beside their augmented variants."""
     which = as_part(part)
-    loaded = read_recipe(recipe, settings, **{f"data__{which}": data})
+    loaded = read_recipe(recipe, settings, **{f"data__{which}": data}).provisional
     place = data_of(loaded, which, recipe)
     if serve:
         server, title = Server(port), f"{Path(recipe).stem} · {which}"

@@ -8,11 +8,11 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from augpipe.cli.computed import measured
 from augpipe.cli.options import DataArgument, JsonOption, out
-from augpipe.cli.progress import progress
 from augpipe.data.dataset import ImageDataset
 from augpipe.data.open import open_dataset
-from augpipe.data.statistics import Statistics, measure
+from augpipe.data.statistics import Statistics
 from augpipe.errors import RecipeError
 
 
@@ -33,7 +33,7 @@ def stats(
     if threads is not None and threads < 1:
         raise RecipeError(f"--threads {threads}: expected 1 or more")
     dataset = open_dataset(data)
-    found = _measured(dataset, threads)
+    found = measured(dataset, threads=threads)
     if as_json:
         out.print_json(data=_values(dataset, found))
     else:
@@ -59,12 +59,6 @@ def _print(dataset: ImageDataset, found: Statistics) -> None:
         out.print(f"{name:10} {least} to {most}, median {median:g}")
     out.print(f"normalize: {{mean: [{mean}], std: [{std}]}}")
     _print_classes(dataset)
-
-
-def _measured(dataset: ImageDataset, threads: int | None) -> Statistics:
-    with progress("decoding") as move:
-        move(total=len(dataset))
-        return measure(dataset, threads=threads, on_rows=lambda rows: move(advance=rows))
 
 
 def _spread(lengths: NDArray[np.int64]) -> dict[str, float]:

@@ -9,6 +9,7 @@ from typing import Annotated
 import torch
 import typer
 
+from augpipe.cli.computed import with_statistics
 from augpipe.cli.folds import cross_validate
 from augpipe.cli.options import (
     DataOption,
@@ -100,10 +101,8 @@ def _run(
 ) -> None:
     from augpipe.train.hooks import find_layers
 
-    trainer = build_trainer(recipe, name, folder, device)
+    trainer = build_trainer(recipe, name, folder, device, resume=resume)
     find_layers(trainer.model, layers)  # better now than after hours
-    if resume and _was_saved(folder):
-        trainer.resume(folder / "last.pt")
     result = trainer.fit()
     if not processes.leads():
         return
@@ -119,6 +118,7 @@ def _dry_run(recipe: Recipe, name: str, device: str) -> None:
     from augpipe.train.dry_run import dry_run
 
     config = train_section(recipe, name)
+    recipe = with_statistics(recipe, name)
     train = make_loader(recipe, "train", name, device)
     val = make_loader(recipe, "val", name, device)
     for line in dry_run(config, train, val, seed=recipe.loader.seed, device=device):
@@ -129,6 +129,7 @@ def _overfit(recipe: Recipe, name: str, device: str) -> None:
     from augpipe.train.overfit import STEPS, overfit_batch, require
 
     config = train_section(recipe, name)
+    recipe = with_statistics(recipe, name)
     loader = make_loader(recipe, "train", name, device)
     with progress("steps") as move:
         move(total=STEPS)
@@ -148,11 +149,3 @@ def _folder(recipe: str, resume: bool) -> Path:
     from augpipe.train.folders import last_folder, next_folder
 
     return (last_folder if resume else next_folder)(Path("runs"), Path(recipe).stem)
-
-
-def _was_saved(folder: Path) -> bool:
-    """Whether there is something to resume; a run killed before that just begins again.
-
-    A folder without either is none of ours, which resuming then says.
-    """
-    return (folder / "last.pt").exists() or not (folder / "config.yaml").exists()

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augpipe.api import build_loader
+from augpipe.cli.computed import with_statistics
 from augpipe.cli.options import data_of, out
 from augpipe.errors import RecipeError
 from augpipe.loader.config import Sampling
@@ -38,7 +39,13 @@ class Fold(NamedTuple):
 
 
 def build_trainer(
-    recipe: Recipe, name: str, folder: Path, device: str, fold: Fold | None = None
+    recipe: Recipe,
+    name: str,
+    folder: Path,
+    device: str,
+    fold: Fold | None = None,
+    *,
+    resume: bool = False,
 ) -> Trainer:
     """The trainer of a recipe, with its loaders.
 
@@ -48,14 +55,18 @@ def build_trainer(
         folder: of the run.
         device: `cpu`, `cuda` or `cuda:N`.
         fold: takes both parts from the training data; its run resumes only as the same fold.
+        resume: whether the run in the folder is to go on, if one is there.
 
     Raises:
         RecipeError: the recipe lacks what training needs.
+        StateError: there is no such run, or it was another one.
     """
     from augpipe.train.trainer import Trainer  # torchvision's models take a second to import
 
-    return Trainer(
-        train_section(recipe, name),
+    config = train_section(recipe, name)
+    recipe = with_statistics(recipe, name, fold=fold, run=folder if resume else None)
+    trainer = Trainer(
+        config,
         make_loader(recipe, "train", name, device, fold),
         make_loader(recipe, "val", name, device, fold),
         folder,
@@ -65,11 +76,22 @@ def build_trainer(
         device=device,
         statistics=statistics_of(recipe),
     )
+    if resume and _was_saved(folder):
+        trainer.resume(folder / "last.pt")
+    return trainer
+
+
+def _was_saved(folder: Path) -> bool:
+    """Whether there is something to resume; a run killed before that just begins again.
+
+    A folder without either is none of ours, which resuming then says.
+    """
+    return (folder / "last.pt").exists() or not (folder / "config.yaml").exists()
 
 
 def statistics_of(recipe: Recipe) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-    """Mean and deviation that a recipe normalises with, if it does."""
-    normalize = recipe.pipeline.normalize
+    """Mean and deviation that a recipe normalises with, if it does; they are known by then."""
+    normalize = recipe.known_normalize
     return (normalize.mean, normalize.std) if normalize else None
 
 

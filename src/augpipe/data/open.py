@@ -15,6 +15,7 @@ from augpipe.data.arrays import ArrayDataset, is_array_inside
 from augpipe.data.coco import CocoDataset
 from augpipe.data.dataset import ImageDataset
 from augpipe.data.folder import FolderDataset
+from augpipe.data.idx import IdxDataset, is_idx
 from augpipe.data.mapped import MappedDataset
 from augpipe.data.paths import existing
 from augpipe.data.table import TableDataset
@@ -38,12 +39,12 @@ def open_dataset(data: Any) -> ImageDataset:
 
     Args:
         data: a folder of class folders, of Pascal VOC (Annotations/ and JPEGImages/) or of YOLO
-            (data.yaml, or images/ and labels/); a .csv, .tsv or .parquet file, COCO's .json or
-            YOLO's .yaml; a dictionary of such a `path` and keyword options of its dataset, as
-            recipes spell it (with `table` for `path` where `path` is to name the column of paths);
-            an array of images or a pair of
-            images and labels; a torchvision dataset; any other map-style dataset; or an
-            `ImageDataset`, which is returned as it is.
+            (data.yaml, or images/ and labels/); a .csv, .tsv or .parquet file, COCO's .json,
+            YOLO's .yaml, or MNIST's images-idx3-ubyte; a dictionary of such a `path` and keyword
+            options of its dataset, as recipes spell it (with `table` for `path` where `path` is to
+            name the column of paths); an array of images or a pair of images and labels; a
+            torchvision dataset; any other map-style dataset; or an `ImageDataset`, which is
+            returned as it is.
 
     Raises:
         DataError: nothing is there, or it is of no such kind, or an option is not known.
@@ -63,11 +64,11 @@ def open_dataset(data: Any) -> ImageDataset:
 
 def _open_path(path: str | Path, options: Mapping[str, Any]) -> ImageDataset:
     path = existing(path)
-    kind = _kind_of_folder(path) if path.is_dir() else _BY_SUFFIX.get(path.suffix.lower())
+    kind = _kind_of_folder(path) if path.is_dir() else _kind_of_file(path)
     if kind is None:
         raise DataError(
             f"{path} is no dataset by its suffix; expected a folder, or a file "
-            f"ending in {', '.join(_BY_SUFFIX)}"
+            f"ending in {', '.join(_BY_SUFFIX)} or -idx3-ubyte"
         )
     known = list(inspect.signature(kind).parameters)[1:]
     for option in options:
@@ -78,8 +79,17 @@ def _open_path(path: str | Path, options: Mapping[str, Any]) -> ImageDataset:
 
 def known_options() -> list[str]:
     """What recipes may say beside a path, for any dataset that lies in files; sorted."""
-    kinds: set[Callable[..., ImageDataset]] = {FolderDataset, VocDataset, *_BY_SUFFIX.values()}
+    kinds: set[Callable[..., ImageDataset]] = {
+        FolderDataset,
+        IdxDataset,
+        VocDataset,
+        *_BY_SUFFIX.values(),
+    }
     return sorted({name for kind in kinds for name in [*inspect.signature(kind).parameters][1:]})
+
+
+def _kind_of_file(file: Path) -> Callable[..., ImageDataset] | None:
+    return IdxDataset if is_idx(file) else _BY_SUFFIX.get(file.suffix.lower())
 
 
 def _kind_of_folder(folder: Path) -> Callable[..., ImageDataset]:

@@ -8,9 +8,8 @@ neither the order nor the number of threads can matter.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,38 +66,53 @@ class Statistics:
 def measure(
     dataset: ImageDataset,
     *,
+    rows: Sequence[int] | NDArray[np.int64] | None = None,
+    skip_bad: bool = False,
     threads: int | None = None,
     on_rows: Callable[[int], None] = lambda rows: None,
 ) -> Statistics:
-    """Decode all pictures of a dataset, full size, and count their pixels.
+    """Decode the pictures of a dataset, full size, and count their pixels.
 
     Args:
         dataset: which one.
+        rows: which of its rows; by default all.
+        skip_bad: whether to leave out pictures that cannot be read.
         threads: how many decode at once; by default one for each processor.
         on_rows: told, now and then, how many more rows are done.
 
     Raises:
-        DataError: the dataset is empty, or a picture cannot be read.
+        DataError: there are no rows, or a picture cannot be read.
     """
-    if not len(dataset):
-        raise DataError("the dataset has no rows, and so no statistics")
+    chosen = range(len(dataset)) if rows is None else rows
     counts = np.zeros((3, 256), np.int64)
     sizes: list[tuple[int, int]] = []
     counted = by_threads(
-        partial(_count, dataset), len(dataset), at_once=_ROWS_A_TASK, threads=threads
+        lambda places: _count(dataset, (int(chosen[place]) for place in places), skip_bad),
+        len(chosen),
+        at_once=_ROWS_A_TASK,
+        threads=threads,
     )
     for some, shapes in counted:
         counts += some
         sizes += shapes
         on_rows(len(shapes))
+    if not sizes:
+        raise DataError("there are no rows to read, and so no statistics")
     return Statistics(counts, np.array(sizes, np.int64))
 
 
-def _count(dataset: ImageDataset, rows: Iterable[int]) -> tuple[Counts, list[tuple[int, int]]]:
+def _count(
+    dataset: ImageDataset, rows: Iterable[int], skip_bad: bool
+) -> tuple[Counts, list[tuple[int, int]]]:
     counts = np.zeros((3, 256), np.int64)
     sizes = []
     for row in rows:
-        image = dataset[row].image
+        try:
+            image = dataset[row].image
+        except DataError:
+            if skip_bad:
+                continue
+            raise
         sizes.append((image.shape[0], image.shape[1]))
         for channel in range(3):
             counts[channel] += np.bincount(image[..., channel].ravel(), minlength=256)
