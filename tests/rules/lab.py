@@ -58,7 +58,7 @@ class Lab:
             net=net,
             optimizer=build_optimizer(config, getattr(net, "module", net)),
             ema=Ema(getattr(net, "module", net), 0.9),
-            guard=Guard(net, CPU),
+            guard=Guard(net),
             rate=Rate(factors, CPU),
             tally=Tally(CPU),
             precision=Precision(precision, CPU),

@@ -95,10 +95,27 @@ def test_compiling_is_for_training_alone_and_leaves_names_alone(make_trainer, mo
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")  # what the compiler says of itself
-def test_a_compiled_run_is_about_the_plain_one(make_trainer):
-    plain, compiled = make_trainer("a").fit(), make_trainer("b", compile=True).fit()
-    assert compiled.accuracy == pytest.approx(plain.accuracy, abs=0.1)
+def test_a_compiled_run_is_the_plain_one_up_to_rounding(make_trainer):
+    """Without dropout, whose random numbers the compiler draws in another way."""
+    net = {"name": "convnet", "convnet": {"widths": [4, 8], "depths": [1, 1]}}
+    asked = {"model": net, "epochs": 2}
+    plain, compiled = make_trainer("a", **asked), make_trainer("b", compile=True, **asked)
+    assert compiled.fit().epochs == plain.fit().epochs == 2
+    ours, theirs = plain.model.state_dict(), compiled.model.state_dict()
+    assert ours.keys() == theirs.keys()
+    for name, tensor in ours.items():
+        torch.testing.assert_close(theirs[name], tensor, rtol=1e-3, atol=1e-3, msg=name)
+
+
+@pytest.mark.slow
+def test_a_compiled_run_goes_on_where_it_was_stopped(make_trainer, assert_same):
+    asked = {"compile": True, "checkpoint": {"every_steps": 5}}
+    result = make_trainer(**asked).fit()
+    expected = checkpoint.load(result.last)
+    again = make_trainer(**asked)
+    again.resume(result.out / "step-10.pt")
+    again.fit()
+    assert_same(checkpoint.load(result.last), expected)
 
 
 def test_a_run_ends_early_where_nothing_gets_better(make_trainer):

@@ -8,7 +8,7 @@ from augpipe.train.guard import Guard, NotFiniteError
 
 @pytest.fixture
 def guard():
-    return Guard(nn.BatchNorm2d(2), torch.device("cpu"))
+    return Guard(nn.BatchNorm2d(2))
 
 
 def note(guard, pattern):
@@ -36,7 +36,7 @@ def test_as_many_in_a_row_as_the_limit_end_the_run(guard):
 @pytest.mark.parametrize("after", [0, 3, 30])
 @pytest.mark.parametrize("before", [0, 7])
 def test_the_rows_of_the_steps_that_ended_the_run_are_named(before, after):
-    guard = Guard(nn.BatchNorm2d(2), torch.device("cpu"), limit=3)
+    guard = Guard(nn.BatchNorm2d(2), limit=3)
     for step, character in enumerate("." * before + "xxx" + "." * after):
         guard.note(torch.tensor(character == "."), rows=[10 * step, 10 * step + 1])
     with pytest.raises(NotFiniteError) as caught:
@@ -46,7 +46,7 @@ def test_the_rows_of_the_steps_that_ended_the_run_are_named(before, after):
 
 
 def test_rows_from_before_the_last_check_are_known_still():
-    guard = Guard(nn.BatchNorm2d(2), torch.device("cpu"), limit=3)
+    guard = Guard(nn.BatchNorm2d(2), limit=3)
     for step in range(2):
         guard.note(torch.tensor(False), rows=[step])
     guard.check()
@@ -56,7 +56,7 @@ def test_rows_from_before_the_last_check_are_known_still():
 
 
 def test_a_guard_goes_on_with_its_streak():
-    one, other = (Guard(nn.BatchNorm2d(2), torch.device("cpu")) for _ in "ab")
+    one, other = (Guard(nn.BatchNorm2d(2)) for _ in "ab")
     note(one, "xx")
     one.check()
     other.load_state_dict(one.state_dict())
@@ -75,7 +75,7 @@ def test_a_streak_outlives_a_check(guard):
 
 def test_spoilt_statistics_become_those_of_the_last_good_check():
     norm = nn.BatchNorm2d(2)
-    guard = Guard(norm, torch.device("cpu"))
+    guard = Guard(norm)
     norm(torch.randn(4, 2, 3, 3))
     note(guard, ".")
     guard.check()
@@ -90,7 +90,7 @@ def test_spoilt_statistics_become_those_of_the_last_good_check():
 
 def test_statistics_that_overflow_without_a_skipped_step_are_put_back_too():
     norm = nn.BatchNorm2d(2)
-    guard = Guard(norm, torch.device("cpu"))
+    guard = Guard(norm)
     norm(torch.tensor([1e30, -1e30]).reshape(2, 1, 1, 1).expand(2, 2, 1, 1))
     note(guard, ".")
     assert norm.running_var.isinf().all()

@@ -35,7 +35,7 @@ class Bench:
         self.net = net.to(device)
         self.optimizer = build_optimizer(config, self.net)
         self.ema = Ema(self.net, 0.9)
-        self.guard = Guard(self.net, device)
+        self.guard = Guard(self.net)
         self.rate = Rate(factors, device)
         self.tally = Tally(device)
         self.precision = Precision(precision, device)

@@ -49,38 +49,32 @@ class Guard:
 
     Args:
         model: whose statistics to keep finite.
-        device: where to count.
         limit: so many skipped steps in a row end the run.
     """
 
-    def __init__(self, model: nn.Module, device: torch.device, limit: int = 10) -> None:
+    def __init__(self, model: nn.Module, limit: int = 10) -> None:
         self.limit = limit
         self._buffers = [buffer for buffer in model.buffers() if buffer.is_floating_point()]
         self._good = [buffer.clone() for buffer in self._buffers]
-        self._streak, self._skipped, self._ended = torch.zeros(3, dtype=torch.int64, device=device)
-        self._steps = 0
+        self._taken: list[Tensor] = []
+        self._streak = 0
         # A streak may have ended up to CHECK_EVERY steps before anyone looks, and began before.
-        self._rows: deque[list[int]] = deque(maxlen=CHECK_EVERY + limit)
+        self._rows: deque[Sequence[int]] = deque(maxlen=CHECK_EVERY + limit)
 
     def note(self, taken: Tensor, rows: Sequence[int] = ()) -> None:
-        """Count one step.
+        """Remember one step, at no cost: nothing is computed, on the device or elsewhere.
 
         Args:
             taken: () bool on the device; False for a step that was skipped.
             rows: the rows of the dataset that its batches were made of.
         """
-        self._steps += 1
-        self._rows.append(list(rows))
-        self._streak += 1
-        self._streak *= ~taken
-        self._skipped += ~taken
-        first = (self._streak == self.limit) & (self._ended == 0)
-        self._ended.copy_(torch.where(first, self._steps, self._ended))
+        self._taken.append(taken)
+        self._rows.append(rows)
 
     @property
     def due(self) -> bool:
         """Whether it is time to `check`."""
-        return self._steps >= CHECK_EVERY
+        return len(self._taken) >= CHECK_EVERY
 
     def check(self) -> int:
         """Wait for the device, mend what skipped steps have spoilt, and start counting anew.
@@ -91,27 +85,28 @@ class Guard:
         Raises:
             NotFiniteError: `limit` steps in a row were skipped.
         """
-        skipped, ended = torch.stack([self._skipped, self._ended]).tolist()
-        if ended:
-            raise NotFiniteError(self.limit, self._rows_before(ended))
+        flags = torch.stack(self._taken).tolist() if self._taken else []
+        for step, taken in enumerate(flags, start=1):
+            self._streak = 0 if taken else self._streak + 1
+            if self._streak == self.limit:
+                raise NotFiniteError(self.limit, self._rows_before(len(flags) - step))
         self._mend()
-        self._skipped.zero_()
-        self._steps = 0
-        return int(skipped)
+        self._taken.clear()
+        return flags.count(False)
 
     def state_dict(self) -> dict[str, int]:
         """How many steps in a row were skipped last; ask for it right after a check."""
-        return {"streak": int(self._streak)}
+        return {"streak": self._streak}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Go on counting, from statistics that the model has been given meanwhile."""
         self.check()
-        self._streak.fill_(state["streak"])
+        self._streak = state["streak"]
 
-    def _rows_before(self, ended: int) -> list[int]:
-        """The rows of the `limit` steps of which the last was that many steps after a check."""
-        last = len(self._rows) - (self._steps - ended)
-        batches = list(self._rows)[max(0, last - self.limit) : last]
+    def _rows_before(self, later: int) -> list[int]:
+        """The rows of the last `limit` steps, but for so many steps that were noted later."""
+        end = len(self._rows) - later
+        batches = list(self._rows)[max(0, end - self.limit) : end]
         return [row for batch in batches for row in batch]
 
     def _mend(self) -> None:

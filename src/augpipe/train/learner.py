@@ -75,7 +75,7 @@ class Learner:
         self.swa = Swa(self.model, config.swa) if config.swa else None
         samples = (loader.batch_size or 1) * config.accumulate * processes.count()
         self.optimizer = build_optimizer(config.optimizer, self.model, samples)
-        self.guard = Guard(self.model, device, config.max_skipped)
+        self.guard = Guard(self.model, config.max_skipped)
         steps = range(clock.total_steps)
         self.rate = Rate([lr_factor(config.schedule, step, clock) for step in steps], device)
         self._momenta = [momentum(config.schedule, step, clock) for step in steps]
@@ -97,7 +97,7 @@ class Learner:
             ema=self.ema,
             clip=build_clip(config.clip, self.model),
             precision=self.precision,
-            worst=self._worst,
+            worst=self._worst if config.attack or config.awp else None,
             distiller=build_distiller(config.distill, classes, device),
         )
 

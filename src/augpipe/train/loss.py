@@ -31,6 +31,7 @@ class Loss:
     def __init__(self, label_smoothing: float = 0.0, class_weights: Tensor | None = None) -> None:
         self._label_smoothing = label_smoothing
         self._class_weights = class_weights
+        self._sizes: dict[int, Tensor] = {}
 
     def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
         """The sum over samples, () float32.
@@ -54,7 +55,10 @@ class Loss:
         number all the same, and so do we.
         """
         if self._class_weights is None or labels.ndim == 2:
-            return torch.full((), len(labels), dtype=torch.float32, device=labels.device)
+            count = len(labels)
+            if count not in self._sizes:  # a new tensor for each step would be a copy for each
+                self._sizes[count] = torch.tensor(float(count), device=labels.device)
+            return self._sizes[count]
         return self._class_weights[labels].sum()
 
 

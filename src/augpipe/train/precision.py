@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -29,9 +30,9 @@ class Precision:
         self._lowered = name != "float32"
         self._scaler = torch.amp.GradScaler(self._device, enabled=name == "float16")
 
-    def autocast(self) -> torch.autocast:
+    def autocast(self) -> AbstractContextManager[Any]:
         """The context for a forward pass and its loss, and for evaluation."""
-        return torch.autocast(self._device, self._dtype, enabled=self._lowered)
+        return torch.autocast(self._device, self._dtype) if self._lowered else nullcontext()
 
     def backward(self, loss: Tensor) -> None:
         """Add the gradients of a loss, scaled."""

@@ -72,13 +72,16 @@ class Report:
     def _watched(
         self, pace: Pace, loader: Batches, title: str, status: Callable[[], str] = lambda: ""
     ) -> Iterator[Any]:
+        if not self._console.is_terminal:
+            yield from pace.watch(loader)
+            return
         with self._bar() as bar:
             task = bar.add_task(title, total=len(loader), status="")
             asked = time.perf_counter()
             for batch in pace.watch(loader):
                 yield batch
                 bar.advance(task)
-                if not bar.disable and time.perf_counter() - asked > _REFRESH:
+                if time.perf_counter() - asked > _REFRESH:
                     bar.update(task, status=f"{status()}   {pace}")
                     asked = time.perf_counter()
 
@@ -111,5 +114,4 @@ class Report:
             TextColumn("{task.fields[status]}", markup=False),
             console=self._console,
             transient=True,
-            disable=not self._console.is_terminal,
         )

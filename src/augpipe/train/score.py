@@ -64,9 +64,9 @@ class Tally:
         """
         classes = labels if labels.ndim == 1 else labels.argmax(1)
         answers = logits.argmax(1)
-        samples = torch.full_like(loss, len(logits), dtype=torch.float64)
-        loss = loss.detach().double() * samples
-        hits = (answers == classes).sum().double()
+        hits = (answers == classes).sum(dtype=torch.float64)
+        samples = torch.full_like(hits, len(logits))
+        loss = loss.detach().double() * len(logits)
         sums = torch.stack([samples, loss, hits, self._near_hits(logits, classes, hits)])
         self._sums += sums if counted is None else torch.where(counted, sums, 0.0)
         if self._confusion:
@@ -76,7 +76,7 @@ class Tally:
         if self._top_k is None:
             return hits
         nearest = logits.topk(min(self._top_k, logits.shape[1]), dim=1).indices
-        return (nearest == classes[:, None]).sum().double()
+        return (nearest == classes[:, None]).sum(dtype=torch.float64)
 
     def scores(self) -> Scores:
         """The means so far; waits for the device. NaN where nothing was counted."""

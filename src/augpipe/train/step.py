@@ -65,6 +65,7 @@ class Step:
         self._ema, self._clip = ema, clip
         self._precision = precision or Precision("float32", self._parameters[0].device)
         self._worst, self._distiller = worst, distiller
+        self._processes = processes.count()
 
     def __call__(self, window: Sequence[Labelled], tally: Tally) -> None:
         """Take one step.
@@ -100,17 +101,22 @@ class Step:
             Logits and mean loss of each batch, and the mean loss of all; without gradients.
         """
         sizes = [self._loss.size(batch.labels) for batch in window]
-        whole = processes.total(torch.stack(sizes).sum())
+        whole = self._total(sizes)
         answers, losses = [], []
         for number, (batch, size) in enumerate(zip(window, sizes, strict=True), start=1):
             with self._unless_last(number == len(window)), self._worst_of(batch) as images:
                 with self._precision.autocast():
                     logits = self._model(images)
                     loss = self._loss_of(logits, batch.labels, images, size)
-                self._precision.backward(loss * processes.count() / whole)
+                self._precision.backward(loss * self._processes / whole)
             answers.append((logits.detach(), loss.detach() / size))
             losses.append(loss.detach())
-        return answers, processes.total(torch.stack(losses).sum()) / whole
+        return answers, self._total(losses) / whole
+
+    def _total(self, numbers: Sequence[Tensor]) -> Tensor:
+        """The sum over batches and processes."""
+        total = sum(numbers[1:], start=numbers[0])
+        return total if self._processes == 1 else processes.total(total)
 
     def _worst_of(self, batch: Labelled) -> AbstractContextManager[Tensor]:
         return self._worst(batch) if self._worst else nullcontext(batch.images)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -72,7 +73,7 @@ class WandB(_Extra):
         # Kept with the run: an id that could be computed would collide with other folders'.
         kept = run / "wandb.id"
         if not kept.exists():
-            kept.write_text(module.util.generate_id())
+            kept.write_text(secrets.token_hex(4))
         self._run = module.init(
             project="augpipe", name=run.name, id=kept.read_text(), resume="allow", dir=str(run)
         )

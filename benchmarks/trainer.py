@@ -1,0 +1,246 @@
+"""What the trainer costs beside a loop that somebody writes by hand: host time of a step.
+
+The same network, the same batches, as many steps: once in `Trainer`, once in the loop of
+`by_hand` below, in turns, each in a fresh process. The batches are made before the clock starts,
+so that no loader is measured; the trainer's checkpoints, curves and tables are part of what it
+does, but are written after the last step and counted apart.
+
+    python benchmarks/trainer.py                       # small networks, 7 rounds
+    python benchmarks/trainer.py --rounds 3 --threads 2 --device cuda
+
+Prints a Markdown table: milliseconds a step, medians over rounds, by the wall and by the
+processor, and the overhead as the median of the ratios within a round, minus 1. Where the machine
+is shared, look at the processor's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+CASES: dict[str, dict[str, Any]] = {
+    # name: widths of convnet, side of the pictures, batch size, steps
+    "tiny, 16 x 16": {"widths": [8, 16], "side": 16, "batch": 32, "steps": 400},
+    "small, 28 x 28": {"widths": [16, 32, 64], "side": 28, "batch": 64, "steps": 100},
+    "small, 32 x 32": {"widths": [24, 48, 96], "side": 32, "batch": 128, "steps": 40},
+}
+ASKED: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "clip, EMA": {"clip": {"norm": 1.0}, "ema": {"decay": 0.99}},
+}
+CLASSES = 10
+
+
+class Batch(NamedTuple):
+    """As a loader hands them over."""
+
+    images: Any
+    labels: Any
+    index: Any
+
+
+@dataclass
+class Ready:
+    """A loader of batches that are ready; `marks` gets the clocks at the first and the last."""
+
+    batches: list[Batch]
+    epoch: int = 0
+    marks: list[tuple[float, float]] = field(default_factory=list)
+
+    @property
+    def dataset(self) -> SimpleNamespace:
+        """The classes."""
+        return SimpleNamespace(classes=[str(number) for number in range(CLASSES)], labels=None)
+
+    @property
+    def batch_size(self) -> int:
+        """Samples in a batch."""
+        return len(self.batches[0].images)
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[Batch]:
+        self.marks.append(clocks())
+        yield from self.batches
+        self.marks.append(clocks())
+        self.epoch += 1
+
+    def set_epoch(self, epoch: int) -> None:
+        """Nothing depends on it."""
+        self.epoch = epoch
+
+    def state_dict(self) -> dict[str, Any]:
+        """The epoch."""
+        return {"epoch": self.epoch}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Nothing is resumed here."""
+
+
+def clocks() -> tuple[float, float]:
+    """Seconds on the wall and of the processor."""
+    return time.perf_counter(), time.process_time()
+
+
+def make_batches(case: dict[str, Any], steps: int, device: str) -> list[Batch]:
+    """A few batches of noise, again and again."""
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+    shape = (case["batch"], 3, case["side"], case["side"])
+    few = [
+        Batch(
+            torch.randn(shape, generator=generator).to(device),
+            torch.randint(0, CLASSES, shape[:1], generator=generator).to(device),
+            torch.arange(case["batch"]),
+        )
+        for _ in range(8)
+    ]
+    return [few[step % len(few)] for step in range(steps)]
+
+
+def in_trainer(case: dict[str, Any], asked: dict[str, Any], device: str) -> tuple[float, float]:
+    """Seconds a step takes in the trainer: of its second epoch, where all is warm."""
+    from rich.console import Console
+
+    from augpipe.train.config import TrainConfig
+    from augpipe.train.trainer import Trainer
+
+    config = TrainConfig.model_validate(
+        {
+            "model": {"name": "convnet", "convnet": convnet(case)},
+            "epochs": 2,
+            "optimizer": {"name": "sgd", "lr": 0.01, "momentum": 0.9, "weight_decay": 5e-4},
+            "schedule": {"name": "cosine"},
+            **asked,
+        }
+    )
+    train = Ready(make_batches(case, case["steps"], device))
+    val = Ready(train.batches[:1])
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = Trainer(
+            config,
+            train,
+            val,
+            Path(folder) / "run",
+            recipe="",
+            fingerprint="",
+            seed=0,
+            device=device,
+            console=Console(quiet=True),
+        )
+        trainer.fit()
+    return per_step(train.marks[2:4], case["steps"])
+
+
+def by_hand(case: dict[str, Any], asked: dict[str, Any], device: str) -> tuple[float, float]:
+    """Seconds a step takes in a careful loop by hand, with torch's own parts."""
+    import torch
+    from torch.nn.functional import cross_entropy
+    from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+    from augpipe.train.config.model import ConvNetConfig
+    from augpipe.train.nets.small import ConvNet
+
+    model = ConvNet(CLASSES, ConvNetConfig(**convnet(case))).to(device)
+    decayed = [p for p in model.parameters() if p.ndim > 1]
+    others = [p for p in model.parameters() if p.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": 5e-4}, {"params": others, "weight_decay": 0.0}]
+    optimizer = torch.optim.SGD(groups, lr=0.01, momentum=0.9, fused=True)
+    steps = case["steps"]
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 2 * steps)
+    ema = "ema" in asked and AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.99))
+    train, total, hits = Ready(make_batches(case, steps, device)), 0.0, 0
+    for _ in range(2):
+        model.train()
+        total, hits = torch.zeros((), device=device), torch.zeros((), device=device)
+        for images, labels, _ in train:
+            optimizer.zero_grad()
+            logits = model(images)
+            loss = cross_entropy(logits, labels)
+            loss.backward()
+            if "clip" in asked:
+                torch.nn.utils.clip_grad_norm_(model.parameters(), asked["clip"]["norm"])
+            optimizer.step()
+            schedule.step()
+            if ema:
+                ema.update_parameters(model)
+            total += loss.detach() * len(images)
+            hits += (logits.argmax(1) == labels).sum()
+        float(total), int(hits)
+    return per_step(train.marks[2:4], steps)
+
+
+LOOPS: dict[str, Callable[..., tuple[float, float]]] = {"trainer": in_trainer, "hand": by_hand}
+
+
+def convnet(case: dict[str, Any]) -> dict[str, Any]:
+    """The network of a case."""
+    return {"widths": case["widths"], "depths": [1] * len(case["widths"])}
+
+
+def per_step(marks: list[tuple[float, float]], steps: int) -> tuple[float, float]:
+    """Milliseconds of wall and processor between two clocks, for each step."""
+    (wall, cpu), (wall_after, cpu_after) = marks
+    return (wall_after - wall) / steps * 1e3, (cpu_after - cpu) / steps * 1e3
+
+
+def measured(loop: str, case: str, asked: str, options: argparse.Namespace) -> tuple[float, float]:
+    """One loop in a fresh process."""
+    words = [sys.executable, __file__, "--one", loop, case, asked, "--device", options.device]
+    environment = os.environ | {"OMP_NUM_THREADS": str(options.threads)}
+    ended = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
+    wall, cpu = json.loads(ended.stdout)
+    return wall, cpu
+
+
+def main() -> None:
+    """Measure all, or, in a process of its own, one."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--one", nargs=3, metavar=("LOOP", "CASE", "ASKED"), help="internal")
+    options = parser.parse_args()
+    if options.one:
+        loop, case, asked = options.one
+        print(json.dumps(LOOPS[loop](CASES[case], ASKED[asked], options.device)))
+        return
+    print("| network | asked for | by hand, ms | trainer, ms | overhead | the processor's |")
+    print("|---|---|--:|--:|--:|--:|")
+    for case in CASES:
+        for asked in ASKED:
+            rounds = [
+                {loop: measured(loop, case, asked, options) for loop in LOOPS}
+                for _ in range(options.rounds)
+            ]
+            print(line(case, asked, rounds), flush=True)
+
+
+def line(case: str, asked: str, rounds: list[dict[str, tuple[float, float]]]) -> str:
+    """One row of the table: a step's time on the wall, and in brackets the processor's."""
+    cells = [
+        " (".join(f"{median(one[loop][clock] for one in rounds):.2f}" for clock in (0, 1)) + ")"
+        for loop in ("hand", "trainer")
+    ]
+    cells += [
+        f"{median(one['trainer'][clock] / one['hand'][clock] for one in rounds) - 1:+.1%}"
+        for clock in (0, 1)
+    ]
+    return f"| {case} | {asked} | {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    main()
