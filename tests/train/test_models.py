@@ -16,14 +16,16 @@ def build(name, num_classes=10):
     return build_model(ModelConfig(name=name), num_classes)
 
 
+@pytest.mark.parametrize("name", ["small_cnn", "fast_cnn"])
 @pytest.mark.parametrize("size", [(8, 8), (28, 28), (33, 47)])
-def test_small_cnn_takes_any_size(size):
-    logits = build("small_cnn", num_classes=7)(torch.randn(2, 3, *size))
+def test_our_small_networks_take_any_size(size, name):
+    logits = build(name, num_classes=7)(torch.randn(2, 3, *size))
     assert logits.shape == (2, 7)
 
 
-def test_small_cnn_learns_a_batch_by_heart():
-    model = build("small_cnn")
+@pytest.mark.parametrize("name", ["small_cnn", "fast_cnn"])
+def test_our_small_networks_learn_a_batch_by_heart(name):
+    model = build(name)
     images, labels = torch.randn(16, 3, 16, 16), torch.arange(16) % 10
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     for _ in range(30):

@@ -12,9 +12,13 @@ from torch import nn
 
 from augpipe.errors import RecipeError, suggest
 from augpipe.train.config import ModelConfig
-from augpipe.train.nets.small import ConvNet, small_cnn
+from augpipe.train.nets.small import ConvNet, fast_cnn, small_cnn
 
-MODELS: dict[str, Callable[[int], nn.Module]] = {"small_cnn": small_cnn, "convnet": ConvNet}
+MODELS: dict[str, Callable[[int], nn.Module]] = {
+    "small_cnn": small_cnn,
+    "fast_cnn": fast_cnn,
+    "convnet": ConvNet,
+}
 
 # These two return more than logits unless told not to, and ask for a decision about their init.
 _OPTIONS: dict[str, dict[str, Any]] = {

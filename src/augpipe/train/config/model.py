@@ -45,7 +45,8 @@ class ModelConfig(Section):
     """Which network, and how many classes it tells apart."""
 
     name: str
-    """`small_cnn`, `convnet`, a classification model of torchvision, or `timm.` and one of timm."""
+    """`small_cnn`, `fast_cnn`, `convnet`, a classification model of torchvision, or `timm.` and one
+    of timm."""
     num_classes: Count | None = None
     """Outputs of the network; null stands for the number of classes of the data."""
     convnet: ConvNetConfig | None = None
@@ -57,7 +58,7 @@ class ModelConfig(Section):
     def _options_are_for_this_model(self) -> Self:
         if self.convnet and self.name != "convnet":
             raise ValueError(f"convnet is for name: convnet, but the name is {self.name}")
-        if self.options and self.name in ("small_cnn", "convnet"):
+        if self.options and self.name in ("small_cnn", "fast_cnn", "convnet"):
             remedy = "; write them under convnet" if self.name == "convnet" else ""
             raise ValueError(f"options are for models of torchvision and timm{remedy}")
         return self

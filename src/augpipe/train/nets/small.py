@@ -1,4 +1,4 @@
-"""Our own networks: `small_cnn` for the demo, `convnet` for everything the blocks can do."""
+"""Our own networks: `small_cnn` and `fast_cnn` for tiny pictures, `convnet` for all blocks."""
 
 from __future__ import annotations
 
@@ -24,6 +24,38 @@ def small_cnn(num_classes: int, widths: tuple[int, ...] = (24, 48, 96)) -> nn.Mo
     blocks = [ResidualBlock(*pair, stride=2) for pair in pairs]
     head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(widths[-1], num_classes)]
     return nn.Sequential(*stem, *blocks, *head)
+
+
+def fast_cnn(num_classes: int, widths: tuple[int, int, int] = (16, 32, 64)) -> nn.Module:
+    """A residual network for 28 x 28 pictures that a processor trains in minutes.
+
+    It follows the ResNet-9 of D. Page ("How to train your ResNet", 2018), narrower, and pools
+    before norms and activations instead of behind them: a quarter of the pixels go through, and
+    the order of maxima and a ReLU does not matter. Features are pooled by their maxima.
+
+    Args:
+        num_classes: outputs.
+        widths: channels of the stem and of the two residual blocks behind it.
+
+    Returns:
+        A model of (B, 3, H, W) float32 images, of 8 x 8 and more, to (B, num_classes) logits.
+    """
+    stem, middle, last = widths
+    return nn.Sequential(
+        *_pooled(3, stem),
+        *_pooled(stem, middle),
+        ResidualBlock(middle, middle),
+        *_pooled(middle, last),
+        ResidualBlock(last, last),
+        nn.AdaptiveMaxPool2d(1),
+        nn.Flatten(),
+        nn.Linear(last, num_classes),
+    )
+
+
+def _pooled(channels_in: int, channels_out: int) -> list[nn.Module]:
+    convolution, norm = conv_norm(channels_in, channels_out, 3)
+    return [convolution, nn.MaxPool2d(2), norm, nn.ReLU(inplace=True)]
 
 
 class ConvNet(nn.Module):
