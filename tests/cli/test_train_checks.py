@@ -59,7 +59,7 @@ def test_runs_are_numbered_and_the_latest_is_resumed(train, tmp_path):
     assert train().code == 0
     assert train().code == 0
     assert runs(tmp_path) == ["mine-001", "mine-002"]
-    assert (tmp_path / "here" / "runs" / "mine-002" / "first_batch.png").exists()
+    assert (tmp_path / "here" / "runs" / "mine-002" / "batch-1.png").exists()
     ended = train("--resume")
     assert ended.code == 0, ended.err
     assert "mine-002: going on after epoch 1" in ended.err

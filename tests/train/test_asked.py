@@ -213,12 +213,13 @@ def test_events_tell_the_story_of_a_run(make_trainer):
     assert told == ["begin", "epoch", "epoch", "resume"]
 
 
-def test_the_first_batch_is_drawn_once(make_trainer, monkeypatch):
+def test_the_first_batches_are_drawn(make_trainer, monkeypatch):
     drawn = []
     monkeypatch.setattr(record, "draw_batch", lambda *args: drawn.append(args))
-    make_trainer(statistics=HALF).fit()
-    assert len(drawn) == 1
-    assert drawn[0][4] == HALF
+    result = make_trainer(statistics=HALF).fit()
+    assert [args[3] for args in drawn] == [result.out / f"batch-{n}.png" for n in (1, 2, 3)]
+    assert all(args[4] == HALF for args in drawn)
+    assert not torch.equal(drawn[0][0], drawn[1][0])
 
 
 def test_writers_get_every_epoch_and_are_closed(make_trainer, monkeypatch):

@@ -1,10 +1,11 @@
-"""The first training batch as a picture: what the model sees, not what the recipe meant."""
+"""Training batches as pictures: what the model sees, not what the recipe meant."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,6 +13,9 @@ from augpipe.train.atomic import replacing
 
 _MOST = 32
 _COLUMNS = 8
+_INCHES = 1.5
+# From one picture to the next, in its own height (with room for a name) and width.
+_PITCH = (1.3, 1.05)
 
 Statistics = tuple[Sequence[float], Sequence[float]]
 """Mean and standard deviation of each channel, of pictures in [0, 1]."""
@@ -33,14 +37,18 @@ def draw_batch(
     from matplotlib.figure import Figure
 
     shown = _restored(images[:_MOST], statistics).numpy()
-    rows = -(-len(shown) // _COLUMNS)
-    figure = Figure(figsize=(1.5 * _COLUMNS, 1.75 * rows), dpi=120, layout="constrained")
-    grid = figure.subplots(rows, _COLUMNS, squeeze=False)
-    for axes in grid.flat:
-        axes.axis("off")
-    for axes, image, label in zip(grid.flat, shown, labels[:_MOST].cpu(), strict=False):
-        axes.imshow(image)
-        axes.set_title(_name(label, classes), fontsize=8)
+    rows, (height, width) = -(-len(shown) // _COLUMNS), shown.shape[1:3]
+    high, wide = round(height * _PITCH[0]), round(width * _PITCH[1])
+    sheet = np.ones((rows * high, _COLUMNS * wide, 3), np.float32)
+    figure = Figure(figsize=(_INCHES * _COLUMNS, _INCHES * rows * high / wide), dpi=120)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.axis("off")
+    for place, (image, label) in enumerate(zip(shown, labels[:_MOST].cpu(), strict=True)):
+        top, left = place // _COLUMNS * high + high - height, place % _COLUMNS * wide
+        sheet[top : top + height, left : left + width] = image
+        centre = (left + width / 2, top - 0.02 * height)
+        axes.text(*centre, _name(label, classes), fontsize=8, ha="center", va="bottom")
+    axes.imshow(sheet, interpolation="nearest", aspect="auto")
     with replacing(path) as file:
         figure.savefig(file, format="png")
 

@@ -15,6 +15,9 @@ from augpipe.train.report import Report
 from augpipe.train.rundir import RunDir
 from augpipe.train.writers import Writer, check_writers, open_writers
 
+# The batches that are drawn; enough to see that none is like another.
+_PICTURED = 3
+
 
 class Record:
     """The folder of a run, its writers and its voice, as one.
@@ -24,7 +27,7 @@ class Record:
         report: the voice.
         config: the recipe's `train:` section.
         classes: their names.
-        statistics: what pictures were normalised with, to draw the first batch; None draws none.
+        statistics: what pictures were normalised with, to draw the first batches; None draws none.
 
     Raises:
         RecipeError: a writer is not installed.
@@ -66,10 +69,12 @@ class Record:
         self.event("resume" if step else "begin", epoch=epoch, step=step)
         self._writers = open_writers(self._config.writers, self.run.path)
 
-    def first_batch(self, batch: Batch) -> None:
-        """Draw it."""
-        if self._writes and self._statistics and batch.labels is not None:
-            path = self.run.first_batch
+    def picture(self, batch: Batch, step: int) -> None:
+        """Draw a training batch, if it is one of the first; `step` counts those before it."""
+        if step >= _PICTURED or not self._writes or not self._statistics:
+            return
+        if batch.labels is not None:
+            path = self.run.batch(step + 1)
             draw_batch(batch.images, batch.labels, self._classes, path, self._statistics)
 
     def epoch(self, row: Mapping[str, Any], step: int, seconds: float) -> None:

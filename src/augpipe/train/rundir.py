@@ -22,7 +22,7 @@ from augpipe.train.confusion import all_names, per_class
 from augpipe.train.events import EventLog
 
 _OURS = re.compile(
-    r"config\.yaml|env\.json|metrics\.csv|events\.jsonl|curves\.png|first_batch\.png"
+    r"config\.yaml|env\.json|metrics\.csv|events\.jsonl|curves\.png|batch-\d+\.png"
     r"|confusion\.csv|classes\.csv|wandb\.id|(last|best|step-\d+)\.pt"
 )
 _PACKAGES = ("augpipe", "torch", "torchvision", "numpy", "opencv-python-headless", "pillow")
@@ -36,7 +36,7 @@ class RunDir:
         metrics.csv      one row for each epoch
         events.jsonl     what happened when, over all resumes
         curves.png       the metrics as a picture
-        first_batch.png  the first training batch as the model saw it
+        batch-N.png      the first training batches as the model saw them
         confusion.csv    best.pt on the validation data: rows are classes, columns answers
         classes.csv      the same for each class: precision, recall, F1
         last.pt          the latest checkpoint
@@ -56,7 +56,6 @@ class RunDir:
         self.env = path / "env.json"
         self.metrics = path / "metrics.csv"
         self.curves = path / "curves.png"
-        self.first_batch = path / "first_batch.png"
         self.last = path / "last.pt"
         self.best = path / "best.pt"
         self.events = EventLog(path / "events.jsonl")
@@ -125,6 +124,10 @@ class RunDir:
         rows = per_class(confusion, classes)
         lines = [list(rows[0]), *(list(row.values()) for row in rows)]
         _replace(self.path / "classes.csv", _csv(lines))
+
+    def batch(self, number: int) -> Path:
+        """The picture of that batch, counted from 1."""
+        return self.path / f"batch-{number}.png"
 
     def step(self, number: int) -> Path:
         """The checkpoint after that many steps."""

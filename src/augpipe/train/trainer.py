@@ -68,7 +68,7 @@ class Trainer:
         device: `cpu`, `cuda` or `cuda:N`.
         console: where to report to; standard error by default.
         statistics: mean and standard deviation that pictures were normalised with, to draw the
-            first batch and to know black and white in attacks; None draws none, and stands for
+            first batches and to know black and white in attacks; None draws none, and stands for
             pictures in [0, 1].
 
     Raises:
@@ -223,8 +223,7 @@ class Trainer:
             self._train_loader, self.epoch + 1, lambda: self._status(tally.scores())
         )
         for window in windows(batches, self._config.accumulate):
-            if self.step == 0:
-                self._record.first_batch(window[0])
+            self._record.picture(window[0], self.step)
             layout = self._learner.layout
             batches_there = [pair(batch, self._device, layout) for batch in window]
             self._learner.learn(batches_there, tally, self.step)
