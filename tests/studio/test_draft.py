@@ -30,9 +30,9 @@ def op_of(draft: Draft, name: str) -> DraftOp:
 def test_an_untouched_draft_is_the_recipe(name, part):
     recipe = Recipe.load(name)
     draft = Draft(recipe, part)
-    assert draft.pipeline() == recipe.ops(part)
+    assert draft.pipeline() == recipe.provisional.ops(part)
     again = Recipe.parse(read_yaml(draft.to_yaml()))
-    assert all(again.ops(one) == recipe.ops(one) for one in PARTS)
+    assert all(again.provisional.ops(one) == recipe.provisional.ops(one) for one in PARTS)
 
 
 def test_what_is_not_touched_is_written_as_it_was(draft):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from augpipe.errors import RecipeError
+from augpipe.ops import Normalize
 from augpipe.pipeline import Pipeline
 from augpipe.recipe import PARTS, Part, PipelineConfig, Recipe
 from augpipe.schema import check, read_yaml
@@ -46,7 +47,7 @@ class Draft(DraftOps):
         Raises:
             RecipeError: a value is wrong, or ops cannot stand in this order.
         """
-        return self.recipe.ops(self.part)
+        return self.recipe.provisional.ops(self.part)
 
     def to_yaml(self) -> str:
         """The `pipeline` section of a recipe, the parts that are not edited included.
@@ -65,7 +66,7 @@ class Draft(DraftOps):
         """
         recipe = self._recipe.model_copy(update={"pipeline": self._config(read_yaml(text))})
         for part in PARTS:
-            recipe.ops(part)
+            recipe.provisional.ops(part)
         self._begin(recipe)
 
     def _config(self, values: Any) -> PipelineConfig:
@@ -84,6 +85,12 @@ def _lines(config: PipelineConfig) -> Iterator[str]:
             yield f"  {name}:"
             yield from (f"    - {spell_op(DraftOp.of(spec).spec)}" for spec in specs)
     if config.normalize:
-        yield f"  normalize: {spell_statistics(config.normalize.model_dump(mode='json'))}"
+        yield f"  normalize: {_statistics(config.normalize)}"
     if boxes := config.boxes.model_dump(mode="json", exclude_defaults=True):
         yield f"  boxes: {spell(boxes)}"
+
+
+def _statistics(normalize: Normalize | str) -> str:
+    if isinstance(normalize, str):
+        return normalize
+    return spell_statistics(normalize.model_dump(mode="json"))
