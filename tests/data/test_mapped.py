@@ -132,3 +132,55 @@ def test_a_subset_has_the_labels_of_its_items(class_folders):
     subset = Subset(Subset(whole, [3, 0, 2]), [2, 1])
     assert MappedDataset(subset).labels.tolist() == [subset[0][1], subset[1][1]] == [1, 0]
     assert MappedDataset(Subset(Known(), [1])).labels is None
+
+
+class LikeHuggingFace:
+    """Rows as dictionaries, what they hold as `features`, columns by name."""
+
+    class ClassLabel:
+        names = ("cat", "dog")
+
+    def __init__(self, images, labels):
+        self.features = {"image": object(), "label": self.ClassLabel()}
+        self._columns = {"image": images, "label": labels}
+
+    def __len__(self):
+        return len(self._columns["label"])
+
+    def __getitem__(self, what):
+        if isinstance(what, str):
+            return iter(self._columns[what])
+        return {name: values[what] for name, values in self._columns.items()}
+
+
+def test_hugging_faces_features_name_the_classes():
+    dataset = MappedDataset(LikeHuggingFace([PIXELS] * 3, [1, 0, 1]))
+    assert dataset.classes == ("cat", "dog")
+    assert dataset.labels.tolist() == [1, 0, 1]
+    assert dataset[2].label == 1
+
+
+def test_files_are_decoded_as_little_as_will_be_seen(tmp_path):
+    path = tmp_path / "a.jpg"
+    Image.fromarray(np.kron(PIXELS, np.ones((16, 16, 1), np.uint8))).save(path, quality=95)
+    held = {"bytes": path.read_bytes(), "path": None}
+    named = {"bytes": None, "path": str(path)}
+    dataset = MappedDataset(LikeHuggingFace([held, named], [0, 1]))
+    for row in map(dataset.row, range(2)):
+        assert row.source.size == (64, 80)
+        assert row.source.decode(scale=8).image.shape == (8, 10, 3)
+        np.testing.assert_allclose(row.source.decode().image[8::16, 8::16], PIXELS, atol=30)
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        ({"bytes": None, "path": None}, "its image has neither bytes nor a path"),
+        ({"pixels": 3}, "its image has neither bytes nor a path"),
+        ({"bytes": b"none"}, "its image: "),
+        ({"path": "nowhere.jpg"}, "no such file: nowhere.jpg"),
+    ],
+)
+def test_files_that_are_none_are_refused_with_their_row(image, message):
+    with pytest.raises(DataError, match=f"^item 0 of list: {message}"):
+        MappedDataset([{"image": image, "label": 0}]).row(0)

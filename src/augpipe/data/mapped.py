@@ -15,8 +15,10 @@ from torch.utils.data import Subset
 
 from augpipe.boxes import AS_INSIDE, BoxParams
 from augpipe.data.dataset import ImageDataset
+from augpipe.data.decode import open_image
+from augpipe.data.paths import read_file
 from augpipe.data.pixels import WHITE, Color, PixelSource
-from augpipe.data.sample import Row
+from augpipe.data.sample import Row, Source
 from augpipe.data.targets import read_targets
 from augpipe.errors import DataError, within
 from augpipe.generators import Generator, held_by
@@ -27,7 +29,9 @@ class MappedDataset(ImageDataset):
 
     An item is an image, a pair of an image and a target, or a dictionary with the key `image` and
     those of a target. The image is a PIL picture, a uint8 array of (H, W) or (H, W, C), or a uint8
-    tensor of (C, H, W); what a target may be, `targets.read_targets` says.
+    tensor of (C, H, W); what a target may be, `targets.read_targets` says. Or it is a file, as the
+    `bytes` or the `path` of a dictionary: so Hugging Face's datasets have it that were told
+    `cast_column("image", Image(decode=False))`, and no more of it is decoded than will be seen.
 
     Items are fetched when their row is opened, with whatever that costs. Should it draw from global
     generators, as transforms of torchvision do, or from one that it holds, a loader seeds these.
@@ -46,7 +50,8 @@ class MappedDataset(ImageDataset):
         self.dataset = dataset
         self.background = background
         self.boxes = boxes
-        self.classes = tuple(map(str, getattr(dataset, "classes", None) or ()))
+        names = getattr(dataset, "classes", None) or getattr(_label_feature(dataset), "names", None)
+        self.classes = tuple(map(str, names or ()))
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -55,9 +60,8 @@ class MappedDataset(ImageDataset):
         """Fetch item `index`."""
         with within(self.where(index)):
             image, target = _image_and_target(_fetch(self.dataset, index))
-            pixels = _pixels(image)
-            targets = read_targets(target, pixels.shape[:2], self.boxes)
-            return Row(PixelSource(pixels, self.background), targets)
+            source = _source(image, self.background)
+            return Row(source, read_targets(target, source.size, self.boxes))
 
     @cached_property
     def generators(self) -> list[Generator]:
@@ -71,6 +75,8 @@ class MappedDataset(ImageDataset):
     @property
     def labels(self) -> NDArray[np.int64] | None:
         """(N,) the dataset's `targets` or `labels`, as torchvision names them, if it has them.
+
+        Or, as Hugging Face's datasets have them, its column `label`.
 
         Of a torch `Subset`, those of its items. Classes that a `target_transform` changes are not
         known.
@@ -91,7 +97,15 @@ def _known_labels(dataset: Any) -> NDArray[np.int64] | None:
         return None if labels is None else labels[np.asarray(dataset.indices)]
     if getattr(dataset, "target_transform", None) is not None:
         return None
+    if _label_feature(dataset) is not None:
+        return _classes(list(dataset["label"]), len(dataset))
     return _classes(getattr(dataset, "targets", getattr(dataset, "labels", None)), len(dataset))
+
+
+def _label_feature(dataset: Any) -> Any:
+    """What a Hugging Face dataset says of its column `label`; None if it is none, or has none."""
+    features = getattr(dataset, "features", None)
+    return features.get("label") if isinstance(features, Mapping) else None
 
 
 def _classes(values: Any, count: int) -> NDArray[np.int64] | None:
@@ -123,6 +137,17 @@ def _image_and_target(item: Any) -> tuple[Any, Any]:
             raise DataError(f"is a {type(item).__name__} of {len(item)}; expected (image, target)")
         return item[0], item[1]
     return item, None
+
+
+def _source(image: Any, background: Color) -> Source:
+    if not isinstance(image, Mapping):
+        return PixelSource(_pixels(image), background)
+    path, data = image.get("path"), image.get("bytes")
+    if data is None and path is not None:
+        data = read_file(path)
+    if data is None:
+        raise DataError("its image has neither bytes nor a path")
+    return open_image(data, path or "its image", background=background)
 
 
 def _pixels(image: Any) -> NDArray[Any]:

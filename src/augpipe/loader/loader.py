@@ -35,6 +35,9 @@ from augpipe.rng import MAX_EPOCH
 STATE_VERSION = 1
 _MAX_WORKERS = 8
 
+# Whose Trainer is likely to have asked.
+_LIGHTNING = ", and in Lightning use_distributed_sampler=False"
+
 # How long one row may take before its worker is taken to hang; `timeout` says otherwise.
 _ROW_SECONDS = 300
 
@@ -49,6 +52,11 @@ class Loader(DataLoader[Batch]):
     Attributes:
         errors: the bad rows met so far, each once, if `on_error` is not "raise".
     """
+
+    # By these, Accelerate's `prepare` takes the loader as it is, and saves its state along with all
+    # others; it would put a loader of its own around the dataset, which knows nothing of keys.
+    _is_accelerate_prepared = True
+    use_stateful_dataloader = True
 
     def __init__(
         self,
@@ -319,8 +327,8 @@ def _provenance(epoch: int, index: int, repeat: int) -> dict[str, Any]:
 
 def _refuse(dataloader_kwargs: dict[str, Any]) -> None:
     reasons = {
-        "sampler": "the order is drawn from seed and epoch; use shuffle",
-        "batch_sampler": "the order is drawn from seed and epoch; use shuffle and batch_size",
+        "sampler": f"the order is drawn from seed and epoch; use shuffle{_LIGHTNING}",
+        "batch_sampler": f"the order is drawn from seed and epoch; use shuffle{_LIGHTNING}",
         "collate_fn": "workers return whole batches; change the dataset's targets instead",
         "generator": "all that is random is drawn from seed and epoch; use seed",
         "in_order": "batches come in the order that seed and epoch give",
