@@ -195,6 +195,13 @@ def test_folds_are_runs_of_their_own_and_one_number_at_last(train, tmp_path):
     assert "belongs to recipe" in other.err
 
 
+def test_folds_need_not_be_stratified(train, tmp_path):
+    assert train("--folds", 4, "--epochs", 1, "--no-stratify").code == 0
+    counts = [seen(tmp_path / "run" / f"fold-{number}") for number in range(1, 5)]
+    assert [sum(count) for count in counts] == [8] * 4
+    assert counts != [[2, 2, 2, 2]] * 4
+
+
 def test_folds_train_on_the_rows_that_they_are_not_judged_by(recipe, shapes, tmp_path):
     loaded = Recipe.load(recipe, {"data.train": str(shapes)})
     fold = Fold(1, 2, np.arange(0, 32, 2), np.arange(1, 32, 2))

@@ -22,12 +22,18 @@ if TYPE_CHECKING:
 
 
 def cross_validate(
-    recipe: Recipe, name: str, count: int, folder: Path, device: str, *, resume: bool
+    recipe: Recipe,
+    name: str,
+    count: int,
+    folder: Path,
+    device: str,
+    *,
+    stratify: bool = True,
+    resume: bool = False,
 ) -> None:
     """Train on all folds but one, be judged by that one; each in turn.
 
-    The folds are dealt out of the recipe's training data by the recipe's seed, each with its share
-    of every class. The validation data of the recipe is not looked at.
+    The folds are dealt out of the recipe's training data by the recipe's seed. The validation data of the recipe is not looked at.
 
     Args:
         recipe: what to do in each run.
@@ -35,10 +41,11 @@ def cross_validate(
         count: how many folds.
         folder: where the runs go, as `fold-1` and so on, and `folds.csv`.
         device: `cpu`, `cuda` or `cuda:N`.
+        stratify: whether each fold gets its share of every class.
         resume: go on with the runs that are there.
     """
     results = []
-    for fold in _folds(recipe, name, count):
+    for fold in _folds(recipe, name, count, stratify):
         place = folder / f"fold-{fold.number}"
         goes_on = resume and (place / "last.pt").exists()
         trainer = build_trainer(recipe, name, place, device, fold, resume=goes_on)
@@ -50,9 +57,10 @@ def cross_validate(
     _write(results, folder / "folds.csv")
 
 
-def _folds(recipe: Recipe, name: str, count: int) -> Iterator[Fold]:
+def _folds(recipe: Recipe, name: str, count: int, stratify: bool) -> Iterator[Fold]:
     dataset = open_dataset(data_of(recipe, "train", name))
-    pairs = folds(len(dataset), count, seed=recipe.loader.seed, labels=dataset.labels)
+    labels = dataset.labels if stratify else None
+    pairs = folds(len(dataset), count, seed=recipe.loader.seed, labels=labels)
     for number, (train, val) in enumerate(pairs, start=1):
         yield Fold(number, count, train, val)
 

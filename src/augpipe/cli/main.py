@@ -12,10 +12,12 @@ import typer
 from rich.console import Console
 
 from augpipe import __version__
+from augpipe.cli.average import average
 from augpipe.cli.bench import bench
 from augpipe.cli.check import check
 from augpipe.cli.convert import convert
 from augpipe.cli.doctor import doctor
+from augpipe.cli.evaluate import evaluate
 from augpipe.cli.explain import explain
 from augpipe.cli.export import export
 from augpipe.cli.init import init
@@ -46,6 +48,8 @@ for command in (
     ops,
     stats,
     split,
+    evaluate,
+    average,
     export,
     check,
     init,

@@ -56,6 +56,9 @@ def train(
         bool, typer.Option("--resume", help="Go on with the run in --out, or the latest one.")
     ] = False,
     folds: FoldsOption = None,
+    stratify: Annotated[
+        bool, typer.Option(help="Whether each fold gets its share of each class.")
+    ] = True,
     inspect: InspectOption = None,
     dry: DryOption = False,
     overfit: OverfitOption = False,
@@ -93,7 +96,8 @@ def train(
             if folds is None:
                 _run(loaded, recipe, folder, where, resume, inspect or [])
             else:
-                cross_validate(loaded, recipe, folds, folder, where, resume=resume)
+                how = {"stratify": stratify, "resume": resume}
+                cross_validate(loaded, recipe, folds, folder, where, **how)
 
 
 def _run(
