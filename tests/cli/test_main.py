@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 FLAGS = {
     "train": [
         "recipe", "--data", "--set", "--epochs", "--lr", "--batch-size", "--seed", "--device",
-        "--out", "--resume", "--folds", "--inspect", "--dry-run", "--overfit-batch",
+        "--out", "--resume", "--folds", "--stratify", "--inspect", "--dry-run", "--overfit-batch",
     ],
     "preview": [
         "recipe", "--data", "--set", "--out", "--count", "--variants", "--epoch", "--index",
@@ -29,6 +29,8 @@ FLAGS = {
     "schema": ["--out"],
     "convert": ["pipeline", "--out", "--json"],
     "ops": ["--out", "--params", "--json", "name"],
+    "evaluate": ["run", "--data", "--attack", "--device"],
+    "average": ["checkpoints", "--weights", "--ema", "--out", "--device"],
     "export": ["run", "--format", "--size", "--out"],
     "doctor": ["target", "--workers", "--samples", "--limit", "--skip", "--json"],
     "bench": [

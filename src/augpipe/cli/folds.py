@@ -33,7 +33,8 @@ def cross_validate(
 ) -> None:
     """Train on all folds but one, be judged by that one; each in turn.
 
-    The folds are dealt out of the recipe's training data by the recipe's seed. The validation data of the recipe is not looked at.
+    The folds are dealt out of the recipe's training data by the recipe's seed. The validation data
+    of the recipe is not looked at.
 
     Args:
         recipe: what to do in each run.
