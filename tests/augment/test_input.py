@@ -152,6 +152,18 @@ def test_labels_stay_on_their_device():
     assert (done.device.type, mixed.device.type, mixed.shape) == ("cpu", "meta", (ROWS, 3))
 
 
+@pytest.mark.parametrize("rows", [0, 1, ROWS])
+def test_pictures_stay_on_their_device_wherever_the_model_is(rows):
+    """A meta device has shapes and no values: who waits for it, or copies from it, fails."""
+    key = {"epoch": 0, "index": torch.arange(rows)}
+    augment, labels = AugmentBatch(OPS, classes=3).to("meta"), torch.zeros(rows, dtype=torch.int64)
+    here = augment(images(rows), labels, **key)
+    there = augment(images(rows).to("meta"), labels.to("meta"), **key)
+    for done, gone in zip(here, there, strict=True):
+        assert (done.device.type, gone.device.type) == ("cpu", "meta")
+        assert (done.shape, done.dtype) == (gone.shape, gone.dtype)
+
+
 def test_the_batch_is_never_written_to():
     given, soft = images(), torch.eye(ROWS)
     AugmentBatch(OPS)(given, soft, **KEY)

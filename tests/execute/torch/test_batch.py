@@ -146,3 +146,19 @@ def test_normalised_pictures_may_be_erased():
 def test_what_is_refused_says_why(plan, pictures, message):
     with pytest.raises(PlanError, match=message):
         torch_batch.run(plan, pictures)
+
+
+@pytest.mark.parametrize("dtype", [None, torch.bfloat16])
+@pytest.mark.parametrize("ops", [[], ["hsv", "sharpen"], ["hsv", "normalize"]], ids=str)
+def test_no_rows_give_none_of_the_type_and_form_that_others_have(ops, dtype):
+    some, wanted = batch(noise()), {"dtype": dtype, "memory_format": torch.channels_last}
+    one = torch_batch.run(Pipeline(ops).plan(SIZE, index=np.arange(1)), some, **wanted)
+    none = torch_batch.run(Pipeline(ops).plan(SIZE, index=np.arange(0)), some[:0], **wanted)
+    assert none.shape == (0, *one.shape[1:])
+    assert (none.dtype, none.stride()) == (one.dtype, one.stride())
+
+
+def test_the_size_of_no_rows_is_not_guessed():
+    plan = Pipeline(["hsv", {"resize": {"size": [9, 9]}}]).plan(SIZE, index=np.arange(0))
+    with pytest.raises(PlanError, match=r"resize#0: a plan without rows .* AugmentBatch"):
+        torch_batch.run(plan, batch(noise())[:0])

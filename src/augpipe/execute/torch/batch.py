@@ -24,7 +24,8 @@ from augpipe.execute.torch.compile import run_compiled
 from augpipe.execute.torch.lower import lower
 from augpipe.execute.torch.output import Empty, Gathered, Output, format_of
 from augpipe.execute.torch.stage import Part, needs_whole, pick, pieces, upload
-from augpipe.plan import Plan
+from augpipe.plan import Mix, Plan, Warp
+from augpipe.rows import normalizes
 
 
 @torch.no_grad()
@@ -54,9 +55,12 @@ def run(
 
     Raises:
         PlanError: another number of rows or another size than planned, sizes that differ, or an
-            output of whole levels from normalised pictures.
+            output of whole levels from normalised pictures. Or no rows, whose plan does not say in
+            which size they would come out.
     """
     check(plan, images)
+    if not len(plan):
+        return _nothing(plan, images, Output(dtype, memory_format or format_of(images), empty))
     fixed = compiled or images.device.type != "cpu"
     parts = lower(plan, floating=images.is_floating_point(), fixed=fixed)
     output = Output(dtype, memory_format or format_of(images), empty)
@@ -72,6 +76,18 @@ def run(
                 gathered.put(rows, carry_out(group, piece, loaded, rows))
             images = gathered.done
     return images
+
+
+def _nothing(plan: Plan, images: Tensor, output: Output) -> Tensor:
+    """What becomes of a batch without rows."""
+    resized = [step for step in plan.steps if isinstance(step, Warp | Mix)]
+    if resized:
+        raise PlanError(
+            f"{' + '.join(resized[0].ops)}: a plan without rows does not say in which size they "
+            "come out; leave an empty batch out, or give it to AugmentBatch"
+        )
+    floats = any(map(normalizes, plan.steps))
+    return output.like(images.shape, images.float() if floats else images)
 
 
 @contextmanager
@@ -94,8 +110,9 @@ def check(plan: Plan, images: Tensor) -> None:
     Raises:
         PlanError: see `run`.
     """
-    given, planned = tuple(images.shape), (len(plan), 3, *plan.size[0].tolist())
-    if given != planned or np.ptp(plan.size, axis=0).any():
+    sizes = np.unique(plan.size, axis=0).tolist() or [list(images.shape[2:])]
+    given, planned = tuple(images.shape), (len(plan), 3, *sizes[0])
+    if given != planned or len(sizes) > 1:
         raise PlanError(f"the plan is for pictures of shape {planned}, the batch has {given}")
     if images.dtype not in (torch.uint8, torch.float32):
         raise PlanError(f"pictures must be uint8 or float32, not {images.dtype}")

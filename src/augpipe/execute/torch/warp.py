@@ -69,9 +69,11 @@ def warp(step: Warp, given: Given) -> tuple[Stage, ...]:
         sampling = Stage(sample, {**arrays, **bounds}, options=options)
         return (_shrink_in_place(factor, given), sampling) if bilinear else (sampling,)
     kinds = _kinds(step, made, factor, out, given.size)
-    if any(isinstance(kind, Sight) and kind.upright for kind in kinds):
+    sights = [kind for kind in kinds if isinstance(kind, Sight)]
+    if any(sight.upright for sight in sights):
         arrays |= taps(_after_shrink(step.matrix, factor), out, _extent(given.size, factor))
-    return (Stage(None, arrays, options=options, kinds=kinds, alike=_alike, floats=True),)
+    own = Stage(None, arrays, options=options, kinds=kinds, alike=_alike, floats=bool(sights))
+    return (own,)
 
 
 def _arrays(
