@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +19,7 @@ from augpipe.loader.batch import Batch
 from augpipe.loader.config import FloatType
 from augpipe.loader.feed import LENT
 from augpipe.loader.follow import follow
+from augpipe.loader.mates import Mates
 from augpipe.loader.slots import Slots
 from augpipe.pipeline import Pipeline
 from augpipe.plan import Plan
@@ -62,6 +62,9 @@ class Form:
         )
 
 
+_AS_IT_IS = Form()
+
+
 class Finish:
     """Finishes batches; calling it does so for one.
 
@@ -93,8 +96,15 @@ class Finish:
         self._form, self._seed, self._classes, self._boxes = form, seed, classes, boxes
         self._device, self._pin, self._slots = device, pin, Slots(Arena(), LENT)
 
-    def __call__(self, batch: Batch, percentile: float | None = None) -> Batch:
+    def __call__(
+        self, batch: Batch, percentile: float | None = None, mates: Mates | None = None
+    ) -> Batch:
         """Copy a batch, and let all parts act on it.
+
+        Args:
+            batch: on the CPU.
+            percentile: instead of what is drawn, put every draw there.
+            mates: the batch is these, and not whole.
 
         Raises:
             PlanError: they cannot act on these pictures together.
@@ -105,51 +115,63 @@ class Finish:
             batch = batch.pin_memory()
         batch = self._sent(batch)
         for part in self.parts:
-            form = self._form if part is self.parts[-1] else Form()
-            batch = self._apply(part, batch, host, percentile, form)
+            form = self._form if part is self.parts[-1] else _AS_IT_IS
+            if batch.images.ndim == 5:
+                batch = replace(batch, images=self._views(part, batch, percentile, mates, form))
+            else:
+                batch = self.apply(self._plan(part, batch, percentile, mates), batch, host, form)
         return batch
 
     def _sent(self, batch: Batch) -> Batch:
         return batch if self._device is None else batch.to(self._device, non_blocking=True)
 
-    def record(
-        self, part: Pipeline | None, batch: Batch, percentile: float | None = None
-    ) -> tuple[dict[str, Any], ...]:
-        """What the ops of a part draw for the first row of a batch."""
-        return () if part is None else self._plan(part, batch, percentile).params(0)
-
     def _plan(
-        self, part: Pipeline, batch: Batch, percentile: float | None = None, view: int = 0
+        self,
+        part: Pipeline,
+        batch: Batch,
+        percentile: float | None,
+        mates: Mates | None,
+        view: int = 0,
     ) -> Plan:
-        return part.plan(
+        own = {"epoch": batch.epoch, "index": batch.index.numpy(), "repeat": batch.repeat.numpy()}
+        plan = part.plan(
             batch.images.shape[-2:],
             seed=self._seed,
-            epoch=batch.epoch,
-            index=batch.index.numpy(),
-            repeat=batch.repeat.numpy(),
             percentile=percentile,
             view=view,
+            **(mates.provenance if mates else own),
         )
+        return mates.share(plan) if mates else plan
 
-    def _apply(
-        self, part: Pipeline, batch: Batch, host: Batch, percentile: float | None, form: Form
-    ) -> Batch:
-        if batch.images.ndim == 5:
-            return replace(batch, images=self._views(part, batch, percentile, form))
-        plan = self._plan(part, batch, percentile)
+    def apply(self, plan: Plan, batch: Batch, host: Batch, form: Form = _AS_IT_IS) -> Batch:
+        """The batch after a plan.
+
+        Args:
+            plan: for its rows.
+            batch: where the model is.
+            host: the same on the CPU, but for its pictures.
+            form: how pictures are handed over.
+        """
         if spatial_in(host) and any(map(moves_pixels, plan.steps)):
             moved = replace(host, **follow(plan, host, batch.masks, self._boxes))
             batch = replace(self._sent(moved), images=batch.images, labels=batch.labels)
         images, labels = self._run(plan, batch.images, form), batch.labels
-        if labels is not None and part.mixes_labels:
+        if labels is not None:
             labels = mix_labels(plan, labels, self._classes)
         return replace(batch, images=images, labels=labels)
 
-    def _views(self, part: Pipeline, batch: Batch, percentile: float | None, form: Form) -> Tensor:
+    def _views(
+        self,
+        part: Pipeline,
+        batch: Batch,
+        percentile: float | None,
+        mates: Mates | None,
+        form: Form,
+    ) -> Tensor:
         """(B, views, 3, H, W): each view by draws of its own."""
         done = []
         for view, images in enumerate(batch.images.unbind(1)):
-            plan = self._plan(part, replace(batch, images=images), percentile, view)
+            plan = self._plan(part, replace(batch, images=images), percentile, mates, view)
             done.append(self._run(plan, images, form))
         return torch.stack(done, dim=1)
 

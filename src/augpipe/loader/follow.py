@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -42,12 +43,24 @@ def follow(
     }
 
 
+def targets_of(batch: Batch, row: int, format: BoxFormat) -> Targets:
+    """What is known about one picture of a batch, as samples have it."""
+    objects = _of_row(batch, row, format, tuple(batch.images.shape[-2:]))
+    label = None if batch.labels is None else batch.labels[row].cpu()
+    masks = None if batch.masks is None else batch.masks[row].cpu().numpy()
+    return replace(
+        objects,
+        label=None if label is None else label.numpy() if label.ndim else int(label),
+        masks=masks.astype(np.int32) if masks is not None and masks.ndim == 2 else masks,
+    )
+
+
 def _of_row(batch: Batch, row: int, format: BoxFormat, size: Any) -> Targets:
     """The objects of one picture, without masks."""
 
     def own(name: str) -> Any:
         values = getattr(batch, name)
-        return None if values is None else values[row].numpy()
+        return None if values is None else values[row].cpu().numpy()
 
     boxes, keypoints = own("boxes"), own("keypoints")
     return Targets(

@@ -198,11 +198,28 @@ class KeyedDataset(ImageDataset):
         Raises:
             RowError: one cannot be decoded.
         """
+        pictures = self.decode(plans, number, rows)
+        views = [cv2_image.run(plan, number, pictures) for plan in plans]
+        return replace(views[0], views=tuple(views)) if len(views) > 1 else views[0]
+
+    def decode(
+        self, plans: Sequence[Plan], number: int, rows: Team, *, whole: bool = False
+    ) -> list[Picture | None]:
+        """The pictures of one sample, as large as its plans need them.
+
+        Args:
+            plans: one for each view.
+            number: which row of them.
+            rows: where the pictures are.
+            whole: whether to decode also what the plans do not look at; their pixels stay.
+
+        Raises:
+            RowError: one cannot be decoded.
+        """
         pictures: list[Picture | None] = []
         for place, one in enumerate(rows):
             leaves = [plan.leaves[place] for plan in plans]
             scale = min(int(leaf.decode_scale[number]) for leaf in leaves)
             region = union(leaf.sight.regions[number] for leaf in leaves)
-            pictures.append(one.decode(scale, region) if one else None)
-        views = [cv2_image.run(plan, number, pictures) for plan in plans]
-        return replace(views[0], views=tuple(views)) if len(views) > 1 else views[0]
+            pictures.append(one.decode(scale, None if whole else region) if one else None)
+        return pictures

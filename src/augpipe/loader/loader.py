@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cached_property, partial
 from multiprocessing import get_context
 from typing import Any, cast
@@ -17,18 +16,21 @@ from augpipe.data.dataset import ImageDataset
 from augpipe.data.room import processors
 from augpipe.data.sample import Sample
 from augpipe.errors import DataError, RecipeError, StateError
-from augpipe.loader.batch import Batch, collate
+from augpipe.loader.again import Again
+from augpipe.loader.batch import Batch
 from augpipe.loader.config import ON_DEVICE, LoaderConfig
 from augpipe.loader.device import find_device
 from augpipe.loader.feed import Feed, Flow, Hold, InProcess, InWorkers
 from augpipe.loader.fetch import BadRow
 from augpipe.loader.finish import Finish, Form
 from augpipe.loader.keyed import KeyedDataset
+from augpipe.loader.mates import Batches
 from augpipe.loader.order import Key, KeySampler
 from augpipe.loader.positions import Rows
 from augpipe.loader.resident import Resident, fill
 from augpipe.loader.sampling import chosen_rows, make_order
 from augpipe.loader.side import Ahead, CudaSide, Side
+from augpipe.loader.tracks import Track
 from augpipe.pipeline import Pipeline
 from augpipe.rng import MAX_EPOCH
 
@@ -285,27 +287,39 @@ class Loader(DataLoader[Batch]):
             percentile: instead of what was drawn, put every draw there; see `Pipeline.plan`.
 
         Returns:
-            The sample, with the record of every op's parameters.
+            The sample, with the record of every op's parameters. Where ops on batches mix samples,
+            it has the partners that it has in this loader's batches of that epoch.
 
         Raises:
             DataError: no such row, or a bad one.
         """
+        return self._again.sample(self._key(epoch, index, repeat), percentile)
+
+    def stages(
+        self, epoch: int, index: int, *, repeat: int = 0, percentile: float | None = None
+    ) -> list[Track]:
+        """The same sample after each step of its plan, and so the pictures that it is mixed with.
+
+        Args:
+            epoch: which epoch.
+            index: which row of the dataset.
+            repeat: how often that epoch had shown the row before.
+            percentile: instead of what was drawn, put every draw there; see `Pipeline.plan`.
+
+        Raises:
+            DataError: no such row, or a bad one.
+        """
+        return self._again.tracks(self._key(epoch, index, repeat), percentile)
+
+    def _key(self, epoch: int, index: int, repeat: int) -> Key:
         if not 0 <= index < len(self._keyed):
             raise DataError(f"no row {index}: the dataset has rows 0 to {len(self._keyed) - 1}")
-        key = Key(epoch, index, repeat)
-        sample = self._keyed.sample(key, percentile)
-        if not self._finish.parts:
-            return sample
-        batch = collate([sample], self._keyed.where, **_provenance(epoch, index, repeat))
-        begun = self._resident.gather([key]) if self._resident else batch
-        record = sample.record + self._finish.record(self.pipeline.batch, batch, percentile)
-        pixels = self._finish(begun, percentile).images[0].movedim(-3, -1).cpu()
-        # NumPy has no bfloat16.
-        images = (pixels.float() if pixels.is_floating_point() else pixels).numpy()
-        if not sample.views:
-            return Sample(images, sample.targets, record)
-        views = tuple(replace(v, image=i) for v, i in zip(sample.views, images, strict=True))
-        return replace(views[0], record=record, views=views)
+        return Key(epoch, index, repeat)
+
+    @cached_property
+    def _again(self) -> Again:
+        batches = Batches(self._keys, cast(int, self.batch_size), self.drop_last)
+        return Again(self._keyed, batches, self._finish, self._resident)
 
 
 def _make_sampler(
@@ -319,10 +333,6 @@ def _make_sampler(
         rank=rank,
         world_size=world_size,
     )
-
-
-def _provenance(epoch: int, index: int, repeat: int) -> dict[str, Any]:
-    return {"epoch": epoch, "index": torch.tensor([index]), "repeat": torch.tensor([repeat])}
 
 
 def _refuse(dataloader_kwargs: dict[str, Any]) -> None:

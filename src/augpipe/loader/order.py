@@ -106,11 +106,25 @@ class KeySampler(Sampler[Key]):
 
     def keys(self, epoch: int, position: int = 0) -> Iterator[Key]:
         """The keys of this rank from there to the end of the epoch."""
+        for rows, repeats in self._chunks(epoch, position):
+            yield from map(Key, [epoch] * len(rows), rows.tolist(), repeats.tolist())
+
+    def place_of(self, key: Key) -> int | None:
+        """The how manieth of this rank's keys of its epoch it is; None if it is not one."""
+        before = 0
+        for rows, repeats in self._chunks(key.epoch, 0):
+            (found,) = np.nonzero((rows == key.row) & (repeats == key.repeat))
+            if found.size:
+                return before + int(found[0])
+            before += len(rows)
+        return None
+
+    def _chunks(self, epoch: int, position: int) -> Iterator[tuple[Indices, Indices]]:
+        """Row and repeat of this rank's keys, some at a time."""
         stride, end = self.world_size, self._end(position)
         for low in range(position + self.rank, end, _CHUNK * stride):
             positions = np.arange(low, min(low + _CHUNK * stride, end), stride)
-            rows, repeats = self.rows_at(positions, epoch)
-            yield from map(Key, [epoch] * len(rows), rows.tolist(), repeats.tolist())
+            yield self.rows_at(positions, epoch)
 
     def rows_at(self, position: Indices, epoch: int) -> tuple[Indices, Indices]:
         """Row and repeat at positions of the global order."""
