@@ -39,6 +39,8 @@ FORBIDDEN = {
     "recipe.py": ("augpipe.cli",),
     "loader/": LIBRARY,
     "train/": ("augpipe.cli",),
+    "preview/": LIBRARY,
+    "document.py": ("augpipe.check", "augpipe.preview", *LIBRARY),
 }
 
 # The only places that touch global generators: the trainer seeds torch's, for the weights and for

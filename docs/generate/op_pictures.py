@@ -8,8 +8,8 @@ from io import BytesIO
 from PIL import Image, ImageOps
 
 from augpipe.cli.ops import draw_strip, example_fields, photos_through
-from augpipe.cli.preview import epoch_columns, line_of, percentile_columns
 from augpipe.ops import Op, find_op, make_op
+from augpipe.preview import epoch_columns, line_of, percentile_columns
 from words import value_in_words
 
 _DRAWS = 2  # with the original and three strengths, as many columns as a page is wide
@@ -45,7 +45,7 @@ def thumbnail_of(name: str) -> bytes:
         columns = epoch_columns(loader, 0, 1)
     else:
         columns = percentile_columns(loader, [_STRONG])
-    image, _ = line_of(loader, 0, columns).pictures[-1]
+    image = line_of(0, columns).cells[-1].image
     return _file(ImageOps.fit(Image.fromarray(image), _THUMBNAIL, Image.Resampling.LANCZOS))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 
 import pytest
 import torch
@@ -67,6 +68,13 @@ def test_each_class_has_its_line(augpipe, run):
         assert line.split()[:2] == [row["class"], row["samples"]]
         assert f" {recall:.2%}  " in line
         assert ("(" in line) == (recall < 1)  # what it is taken for, where it is
+
+
+def test_as_json_it_says_the_same(augpipe, run):
+    told = json.loads(augpipe("evaluate", run / "last.pt", "--device", "cpu", "--json").out)
+    assert told["accuracy"] == pytest.approx(float(metrics(run)[-1]["ema_accuracy"]), abs=1e-6)
+    assert sum(map(sum, told["confusion"])) == sum(row["samples"] for row in told["classes"])
+    assert told["attacked"] is None
 
 
 def test_under_attack_it_is_worse(augpipe, run):

@@ -19,7 +19,8 @@ FLAGS = {
     ],
     "preview": [
         "recipe", "--data", "--set", "--out", "--count", "--variants", "--epoch", "--index",
-        "--percentile", "--part", "--serve", "--port",
+        "--percentile", "--part", "--html", "--stages", "--compare", "--side", "--show", "--json",
+        "--serve", "--port",
     ],
     "explain": ["recipe", "--size", "--device", "--set", "--time", "--json"],
     "check": [
@@ -29,7 +30,7 @@ FLAGS = {
     "schema": ["--out"],
     "convert": ["pipeline", "--out", "--json"],
     "ops": ["--out", "--params", "--json", "name"],
-    "evaluate": ["run", "--data", "--attack", "--device"],
+    "evaluate": ["run", "--data", "--attack", "--device", "--json"],
     "average": ["checkpoints", "--weights", "--ema", "--out", "--device"],
     "export": ["run", "--format", "--size", "--out"],
     "doctor": ["target", "--workers", "--samples", "--limit", "--skip", "--json"],
@@ -60,7 +61,7 @@ def test_version(augpipe):
     assert (ended.code, ended.out.strip()) == (0, f"augpipe {__version__} ({decoder_name()})")
 
 
-@pytest.mark.parametrize("name", FLAGS.keys() - {"preview"})
+@pytest.mark.parametrize("name", FLAGS)
 def test_every_command_shows_how_it_is_used(augpipe, name):
     lines = [line.strip() for line in augpipe(name, "--help").out.splitlines()]
     examples = lines[lines.index("For example:") :]

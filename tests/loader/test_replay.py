@@ -94,6 +94,15 @@ def test_targets_follow_what_is_done_on_the_batch():
     )
 
 
+def test_each_view_has_its_own_record_of_what_is_done_on_the_batch():
+    pipeline = Pipeline(["views", "hsv"], batch=["random_erasing"])
+    sample = build_loader(arrays(), pipeline, num_workers=0).replay(0, 1)
+    first, second = ([entry["op"] for entry in view.record] for view in sample.views)
+    assert first == ["views#0", "hsv#0", "random_erasing#0"]
+    assert second == ["views#0", "view1/hsv#0", "view1/random_erasing#0"]
+    assert sample.record == sample.views[0].record
+
+
 STAGED = {
     "ops": Pipeline([{"resize": {"size": [48, 48]}}, "hsv", {"affine": {"degrees": 20}}]),
     "mixed": Pipeline(

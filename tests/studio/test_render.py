@@ -35,7 +35,7 @@ def test_variants_are_what_training_sees():
         seen = loader.replay(epoch, 5)
         levels = 255 * (seen.image * [0.229, 0.224, 0.225] + [0.485, 0.456, 0.406])
         assert np.abs(pixels(one) - levels).mean() < 2  # JPEG's
-        assert one.drawn[1] == f"horizontal_flip#0  flip {seen.record[1]['flip']:.3g}"
+        assert ("horizontal_flip  " in one.drawn) == bool(seen.record[1]["flip"])
         assert one.note == f"{loader.source.classes[seen.label]} {SIDE}x{SIDE}"
 
 
@@ -44,7 +44,7 @@ def test_strengths_take_the_place_of_epochs():
     shown = variants(open_dataset(SHAPES), pipeline, Look(strengths=True), seed=0)
     assert [one.title for one in shown] == ["percentile 5", "percentile 50", "percentile 95"]
     assert [one.drawn[0] for one in shown] == [
-        f"rotate#0  angle_deg {angle}" for angle in ("4.5", "45", "85.5")
+        f"rotate  angle {angle}°" for angle in ("4.5", "45", "85.5")
     ]
 
 
@@ -52,9 +52,10 @@ def test_mixed_labels_are_shown_with_their_shares():
     pipeline = Pipeline([{"letterbox": {"size": 64}}, "mixup"])
     (shown,) = variants(open_dataset(SHAPES), pipeline, Look(count=1), seed=0)
     names = open_dataset(SHAPES).classes
-    words = shown.note.replace(",", "").split()
-    assert {words[0], words[2]} <= set(names)
-    assert float(words[1]) + float(words[3]) == pytest.approx(1, abs=0.011)
+    first, share, second, other, size = shown.note.replace(",", "").replace("%", "").split()
+    assert {first, second} <= set(names)
+    assert float(share) + float(other) == pytest.approx(100, abs=1.1)
+    assert size == "64x64"
 
 
 def test_the_original_is_drawn_with_its_boxes():

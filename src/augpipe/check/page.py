@@ -1,10 +1,8 @@
-"""The report as one HTML file: no other file, no outside address, no script."""
+"""The report as one HTML file."""
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -17,7 +15,8 @@ from augpipe.check.findings import KINDS, Finding, PartSummary, Place, Report
 from augpipe.data.dataset import ImageDataset
 from augpipe.data.detection import DetectionDataset
 from augpipe.data.orientation import upright
-from augpipe.errors import DataError, RecipeError
+from augpipe.document import picture_url, write_document
+from augpipe.errors import DataError
 
 # A page with more pictures than this nobody looks at, and browsers become slow.
 _FINDINGS, _PLACES, _ROWS = 60, 8, 20
@@ -25,24 +24,16 @@ _SIDE = 176
 _INVALID = (214, 40, 57)
 
 _STYLE = """
-:root { color-scheme: light dark; --ink: #202124; --pale: #5f6368; --paper: #fff;
-  --card: #f5f6f7; --bar: #4477aa; --error: #b3261e; --warning: #8a5a00; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e8eaed; --pale: #9aa0a6; --paper: #17181a;
-  --card: #232529; --bar: #7aa6d6; --error: #ff8a80; --warning: #f2c14e; } }
-body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
-  margin: 2rem auto; padding: 0 1.5rem; max-width: 76rem; }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .2rem; }
-h2 small { font-weight: normal; margin-left: .6rem; }
-.error small { color: var(--error); } .warning small { color: var(--warning); }
-p { margin: .2rem 0 .8rem; color: var(--pale); } a { color: inherit; }
-table { border-collapse: collapse; } td, th { padding: .15rem 1rem .15rem 0; text-align: left; }
+h2 small.error, td.error { color: var(--error); }
+h2 small.warning, td.warning { color: var(--warning); }
+table { border-collapse: collapse; font-size: .9rem; margin-bottom: .6rem; }
+td, th { padding: .15rem 1rem .15rem 0; text-align: left; }
 td.n { text-align: right; font-variant-numeric: tabular-nums; }
-.bar { background: var(--bar); height: .7rem; border-radius: 2px; min-width: 1px; }
+.bar { background: var(--accent); height: .7rem; border-radius: 2px; min-width: 1px; }
 .parts { display: flex; flex-wrap: wrap; gap: 1rem 3rem; }
 .finding { background: var(--card); border-radius: 8px; padding: .7rem .9rem; margin: .6rem 0; }
 .pictures { display: flex; flex-wrap: wrap; gap: .8rem; margin-top: .5rem; }
-figure { margin: 0; width: 11rem; } img { display: block; max-width: 100%; border-radius: 4px; }
-figcaption { font-size: .75rem; color: var(--pale); overflow-wrap: anywhere; margin-top: .25rem; }
+.pictures figure { width: 11rem; }
 """
 
 
@@ -57,19 +48,10 @@ def write_page(report: Report, datasets: Mapping[str, ImageDataset], place: str 
     Raises:
         RecipeError: nothing can be written there.
     """
-    page = "\n".join(_page(report, datasets))
-    try:
-        Path(place).parent.mkdir(parents=True, exist_ok=True)
-        Path(place).write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise RecipeError(f"{place}: cannot write a page there: {error}") from error
+    write_document(place, "augpipe check", _body(report, datasets), style=_STYLE)
 
 
-def _page(report: Report, datasets: Mapping[str, ImageDataset]) -> Iterator[str]:
-    yield '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-    yield '<meta name="viewport" content="width=device-width">'
-    yield f"<title>augpipe check</title><style>{_STYLE}</style></head><body>"
-    yield "<h1>augpipe check</h1>"
+def _body(report: Report, datasets: Mapping[str, ImageDataset]) -> Iterator[str]:
     yield f"<p>{report.count('error'):,} errors, {report.count('warning'):,} warnings</p>"
     yield from _overview(report)
     yield '<div class="parts">'
@@ -78,7 +60,6 @@ def _page(report: Report, datasets: Mapping[str, ImageDataset]) -> Iterator[str]
     yield "</div>"
     for kind, findings in report.by_kind():
         yield from _section(kind, findings, datasets)
-    yield "</body></html>"
 
 
 def _overview(report: Report) -> Iterator[str]:
@@ -86,7 +67,7 @@ def _overview(report: Report) -> Iterator[str]:
     for kind, findings in report.by_kind():
         means, severity = KINDS[kind].means, KINDS[kind].severity
         yield (
-            f'<tr><td class="n">{len(findings):,}</td><td>{severity}</td>'
+            f'<tr><td class="n">{len(findings):,}</td><td class="{severity}">{severity}</td>'
             f'<td><a href="#{kind}">{html.escape(means)}</a></td></tr>'
         )
     yield "</table>"
@@ -106,7 +87,7 @@ def _bars(title: str, counts: Iterable[tuple[str, int]]) -> Iterator[str]:
     ordered = sorted(counts, key=lambda item: -item[1])
     if not ordered:
         return
-    yield f"<table><tr><th>{title}</th></tr>"
+    yield f'<table><tr><th colspan="3">{title}</th></tr>'
     for name, count in ordered[:_ROWS]:
         width = f"{14 * count / ordered[0][1]:.2f}rem"
         yield (
@@ -122,8 +103,9 @@ def _section(
     kind: str, findings: Sequence[Finding], datasets: Mapping[str, ImageDataset]
 ) -> Iterator[str]:
     of = KINDS[kind]
-    yield f'<section class="{of.severity}"><h2 id="{kind}">{html.escape(of.means)}'
-    yield f"<small>{of.severity} · {len(findings):,}</small></h2><p>{html.escape(of.remedy)}</p>"
+    yield f'<section><h2 id="{kind}">{html.escape(of.means)}'
+    yield f'<small class="{of.severity}">{of.severity} · {len(findings):,}</small></h2>'
+    yield f"<p>{html.escape(of.remedy)}</p>"
     for finding in findings[:_FINDINGS]:
         yield f'<div class="finding">{html.escape(finding.message)}<div class="pictures">'
         yield from (_figure(place, finding, datasets) for place in finding.places[:_PLACES])
@@ -137,7 +119,7 @@ def _section(
 def _figure(place: Place, finding: Finding, datasets: Mapping[str, ImageDataset]) -> str:
     caption = html.escape(f"{place.part}: {place.where}")
     picture = _picture(place, finding, datasets[place.part])
-    shown = "" if picture is None else f'<img alt="" src="{_data_url(picture)}">'
+    shown = "" if picture is None else f'<img alt="" src="{picture_url(picture)}">'
     return f"<figure>{shown}<figcaption>{caption}</figcaption></figure>"
 
 
@@ -175,9 +157,3 @@ def _draw_boxes(picture: Image.Image, boxes: NDArray[np.float64]) -> None:
         draw.ellipse((x - 9, y - 9, x + 9, y + 9), outline=_INVALID, width=2)
         if x1 > x0 and y1 > y0:
             draw.rectangle((x0, y0, x1, y1), outline=_INVALID, width=2)
-
-
-def _data_url(picture: Image.Image) -> str:
-    file = io.BytesIO()
-    picture.save(file, "JPEG", quality=80)
-    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()

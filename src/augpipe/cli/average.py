@@ -29,7 +29,8 @@ def average(
     The statistics come from the training data of the recipe that the last checkpoint holds.
     `augpipe evaluate` and `augpipe export` take the file as any other checkpoint.
 
-    Examples:
+    For example:
+
         augpipe average runs/digits-001/step-*.pt
     """
     from augpipe.cli.evaluate import find, judged, loader_of  # these take a second to import

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from augpipe.cli.options import DataOption, DeviceOption, data_of, out
+from augpipe.cli.options import DataOption, DeviceOption, JsonOption, data_of, out
 from augpipe.errors import DataError, within
 from augpipe.schema import check, read_yaml
 
@@ -36,10 +36,12 @@ def evaluate(
     data: DataOption = None,
     attack: AttackOption = None,
     device: DeviceOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Judge the weights that a run gives out: by its validation data, or by any other.
 
-    Examples:
+    For example:
+
         augpipe evaluate runs/digits-001 --data test/
 
         augpipe evaluate runs/digits-001 --attack pgd
@@ -50,6 +52,9 @@ def evaluate(
     where = find(device)
     loader = loader_of(recipe, data or data_of(recipe, "val", str(run)), classes, where)
     scores, attacked = judged(model.to(where), loader, recipe, where, attack)
+    if as_json:
+        out.print_json(data=_values(scores, attacked, classes))
+        return
     _print(scores, classes)
     if attacked:
         out.print(f"attacked    {attacked.accuracy:.2%}, loss {attacked.loss:.4f}")
@@ -119,6 +124,21 @@ def judged(
         model, build_attack(config, scale), loader, device, precision=precision
     )
     return scores, attacked
+
+
+def _values(scores: Scores, attacked: Scores | None, classes: Sequence[str]) -> dict[str, Any]:
+    """NaN, where there was nothing to divide by, is null."""
+    from augpipe.train.confusion import per_class
+
+    rows = [] if scores.confusion is None else per_class(scores.confusion, classes)
+    return {
+        "accuracy": scores.accuracy,
+        "loss": scores.loss,
+        "top_k": scores.top_k,
+        "classes": [{k: None if v != v else v for k, v in row.items()} for row in rows],
+        "confusion": None if scores.confusion is None else scores.confusion.tolist(),
+        "attacked": attacked and {"accuracy": attacked.accuracy, "loss": attacked.loss},
+    }
 
 
 def _print(scores: Scores, classes: Sequence[str]) -> None:

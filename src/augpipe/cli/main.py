@@ -22,6 +22,7 @@ from augpipe.cli.explain import explain
 from augpipe.cli.export import export
 from augpipe.cli.init import init
 from augpipe.cli.ops import ops
+from augpipe.cli.options import Command
 from augpipe.cli.preview import preview
 from augpipe.cli.schema import schema
 from augpipe.cli.split import split
@@ -56,7 +57,7 @@ for command in (
     convert,
     schema,
 ):
-    app.command()(command)
+    app.command(cls=Command)(command)
 
 
 def _version(wanted: bool) -> None:

@@ -15,14 +15,13 @@ from sklearn.datasets import load_sample_images
 
 from augpipe.api import build_loader
 from augpipe.cli.options import JsonOption, out
-from augpipe.cli.preview import epoch_columns, line_of, percentile_columns
-from augpipe.cli.sheet import draw_sheet, save_sheet
 from augpipe.docstrings import description
 from augpipe.errors import RecipeError, suggest
 from augpipe.json_schema import op_schema
 from augpipe.loader.loader import Loader
 from augpipe.ops import Op, find_op, list_ops, make_op
 from augpipe.pipeline import Pipeline
+from augpipe.preview import draw_sheet, epoch_columns, percentile_columns, save_sheet, sheet_of
 from augpipe.schema import read_yaml
 
 _PERCENTILES = (5, 50, 95)
@@ -130,10 +129,9 @@ def draw_strip(op: Op, draws: int = _DRAWS, heading: str | None = None) -> Image
     columns = epoch_columns(loader, 0, draws if views == 1 else 1)
     if views == 1:
         columns = [*percentile_columns(loader, _PERCENTILES), *columns]
-    lines = [line_of(loader, row, columns) for row in range(len(loader.source))]
-    titles = ["original", *(title for title, _ in columns)]
     spelled = yaml.safe_dump(op.spec(), default_flow_style=True)
-    return draw_sheet(spelled if heading is None else heading, titles, lines)
+    rows = range(len(loader.source))
+    return draw_sheet(sheet_of(spelled if heading is None else heading, rows, columns))
 
 
 def photos_through(op: Op) -> Loader:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperCommand
 
+from augpipe.cli.place import as_place
 from augpipe.errors import RecipeError, within
 from augpipe.recipe import PARTS, Part, Recipe
 from augpipe.schema import read_yaml
@@ -23,7 +27,10 @@ DataArgument = Annotated[
 ]
 DataOption = Annotated[
     str | None,
-    typer.Option("--data", help="A folder of class folders, or a table; instead of the recipe's."),
+    typer.Option(
+        "--data",
+        help="A folder, table or COCO file; or '{path: ..., option: ...}'.",
+    ),
 ]
 SetOption = Annotated[
     list[str] | None,
@@ -43,13 +50,47 @@ PlaceArgument = Annotated[
 PartOption = Annotated[str, typer.Option("--part", help="train or val.")]
 
 
+# Options that take several numbers behind one flag, which Typer has no word for.
+_SEVERAL = ("--percentile",)
+
+
+class Command(TyperCommand):
+    """A command of which some options take several numbers: `--percentile 5 50 95`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Write the flag before each of its numbers, which is how they are read."""
+        return super().parse_args(ctx, list(_repeated(args)))
+
+
+def _repeated(args: Sequence[str]) -> Iterator[str]:
+    """`--flag 1 2` as `--flag 1 --flag 2`."""
+    flag = ""
+    for before, word in pairwise(["", *args]):
+        if flag and before != flag:
+            if _is_number(word):
+                yield flag
+            else:
+                flag = ""
+        flag = word if word in _SEVERAL else flag
+        yield word
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
 def read_recipe(recipe: str, settings: list[str] | None = None, **overrides: Any) -> Recipe:
     """The recipe with `--set a.b=value` and named overrides applied.
 
     Args:
         recipe: a file or a shipped recipe's name.
         settings: `a.b=value`, the values as YAML.
-        **overrides: values by dotted path with `__` for the dot; None means not given.
+        **overrides: values by dotted path with `__` for the dot; None means not given. Data is a
+            path, or a mapping of a path and its options as text.
 
     Raises:
         RecipeError: no such recipe, or something in it or in the settings is wrong.
@@ -62,6 +103,7 @@ def read_recipe(recipe: str, settings: list[str] | None = None, **overrides: Any
         with within(f"--set {setting}"):
             changes[path] = read_yaml(value)
     given = {name.replace("__", "."): v for name, v in overrides.items() if v is not None}
+    given |= {name: as_place(v) for name, v in given.items() if name.startswith("data.")}
     return Recipe.load(recipe, changes | given)
 
 

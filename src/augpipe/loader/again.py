@@ -51,12 +51,16 @@ class Again:
         mates, host = self._batch(key, sample, percentile)
         begun = self._resident.gather(mates.keys) if self._resident else host
         done = self._finish(begun, percentile, mates)
-        record = sample.record + self._record(mates, host, percentile)
         pixels = _pixels(done.images[mates.at])
+        records = [
+            view.record + self._record(mates, host, percentile, number)
+            for number, view in enumerate(sample.views or [sample])
+        ]
         if not sample.views:
-            return Sample(pixels, targets_of(done, mates.at, self._format), record)
-        views = tuple(replace(v, image=i) for v, i in zip(sample.views, pixels, strict=True))
-        return replace(views[0], record=record, views=views)
+            return Sample(pixels, targets_of(done, mates.at, self._format), records[0])
+        views = zip(sample.views, pixels, records, strict=True)
+        done_views = tuple(replace(v, image=image, record=record) for v, image, record in views)
+        return replace(done_views[0], views=done_views)
 
     def tracks(self, key: Key, percentile: float | None = None) -> list[Track]:
         """As `Loader.stages` says; of several views, the first.
@@ -70,7 +74,7 @@ class Again:
             return own
         mates, host = self._batch(key, sample, percentile)
         others = [
-            Track("mate", (mate.row,), (Stage((), _of_batch(host, place, self._format)),))
+            Track("mate", (mate.row,), (Stage("", (), _of_batch(host, place, self._format)),))
             for place, mate in enumerate(mates.keys)
             if place != mates.at
         ]
@@ -86,8 +90,8 @@ class Again:
             done = self._finish.apply(replace(plan, steps=plan.steps[:count]), host, host)
             sample = _of_batch(done, mates.at, self._format)
             record = tuple(records[op] for op in step.ops)
-            stages.append(Stage(step.ops, replace(sample, record=record)))
-        return Track("batch", tuple(key.row for key in mates.keys), tuple(stages))
+            stages.append(Stage.after(step, replace(sample, record=record)))
+        return Track("batch", tuple(mates.rows), tuple(stages))
 
     def _batch(self, key: Key, sample: Sample, percentile: float | None) -> tuple[Mates, Batch]:
         """Who has to be made so that a sample can be, and all of them as a batch on the CPU."""
@@ -107,22 +111,27 @@ class Again:
         )
 
     def _plan(
-        self, later: Pipeline, mates: Mates, size: tuple[int, ...], percentile: float | None
+        self,
+        later: Pipeline,
+        mates: Mates,
+        size: tuple[int, ...],
+        percentile: float | None,
+        view: int = 0,
     ) -> Plan:
         """What is done on their batch to samples of a size."""
         drawn_by = {"seed": self._keyed.seed, "percentile": percentile, **mates.provenance}
-        return mates.share(later.plan(size, **drawn_by))
+        return mates.share(later.plan(size, view=view, **drawn_by))
 
     def _record(
-        self, mates: Mates, host: Batch, percentile: float | None
+        self, mates: Mates, host: Batch, percentile: float | None, view: int
     ) -> tuple[dict[str, Any], ...]:
         """What batches drew for the sample; where they mix, with the rows that took part."""
         if self._later is None:
             return ()
         size = tuple(host.images.shape[-2:])
-        own = self._plan(self._later, mates, size, percentile).params(mates.at)
-        rows = [key.row for key in mates.keys]
-        return ({"op": "batch", "rows": rows}, *own) if len(rows) > 1 else own
+        own = self._plan(self._later, mates, size, percentile, view).params(mates.at)
+        mixed = len(mates.places) > 1
+        return ({"op": "batch", "rows": mates.rows}, *own) if mixed else own
 
 
 def _of_batch(batch: Batch, place: int, format: Any) -> Sample:

@@ -73,6 +73,12 @@ class Mates:
         return [self.batch[place] for place in self.places]
 
     @property
+    def rows(self) -> list[int]:
+        """Their rows of the dataset, that of the one first."""
+        rows = [key.row for key in self.keys]
+        return [rows.pop(self.at), *rows]
+
+    @property
     def provenance(self) -> dict[str, Any]:
         """The whole batch, as `Pipeline.plan` takes it."""
         epoch, row, repeat = np.array(self.batch, np.int64).T

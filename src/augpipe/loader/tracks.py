@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 from augpipe.boxes import AS_INSIDE
 from augpipe.data.orientation import upright
@@ -12,7 +12,7 @@ from augpipe.data.sample import Picture, Sample
 from augpipe.execute.cv2 import image as cv2_image
 from augpipe.loader.keyed import KeyedDataset, Opened, RowError
 from augpipe.loader.order import Key
-from augpipe.plan import Mix, Plan, Step
+from augpipe.plan import Kernel, Mix, Plan, Step
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,21 @@ class Stage:
     """A sample after one step.
 
     Attributes:
-        ops: the slots of the ops that the step carries out; none before the first step.
+        kind: of step: warp, recolor, lookup, mix, branch, or a kernel by its name; "" before the
+            first one.
+        ops: the slots of the ops that the step carries out.
         sample: what it is then; its record is that of these ops.
     """
 
+    kind: str
     ops: tuple[str, ...]
     sample: Sample
+
+    @classmethod
+    def after(cls, step: Step, sample: Sample) -> Self:
+        """The sample as a step left it."""
+        kind = step.name.replace("_", " ") if isinstance(step, Kernel) else type(step).__name__
+        return cls(kind.lower(), step.ops, sample)
 
 
 @dataclass(frozen=True)
@@ -100,13 +109,13 @@ class _Walk:
 
     def _stages(self, plan: Plan, path: str) -> Iterator[Stage]:
         if not _parts(plan) and self.originals[0] is not None:
-            yield Stage((), self.originals[0])
+            yield Stage("", (), self.originals[0])
         for count, step in enumerate(plan.steps, 1):
             # Which objects are kept is decided in the end.
             boxes = plan.boxes if count == len(plan.steps) else AS_INSIDE
             begun = replace(plan, steps=plan.steps[:count], boxes=boxes)
             sample = cv2_image.run(begun, 0, self.pictures)
-            yield Stage(step.ops, replace(sample, record=self._record(step, path)))
+            yield Stage.after(step, replace(sample, record=self._record(step, path)))
 
     def _record(self, step: Step, path: str) -> tuple[dict[str, Any], ...]:
         return tuple(entry for op in step.ops if (entry := self._entry(op, path)))

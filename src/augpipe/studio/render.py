@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from augpipe.api import build_loader
-from augpipe.cli.preview import displayable, epoch_columns, percentile_columns
-from augpipe.cli.sheet import draw_cell
 from augpipe.data.dataset import ImageDataset
-from augpipe.data.sample import Sample, Targets
+from augpipe.data.sample import Targets
 from augpipe.errors import DataError
 from augpipe.pipeline import Pipeline
+from augpipe.preview import (
+    Cell,
+    cell_of,
+    draw_picture,
+    epoch_columns,
+    name_label,
+    percentile_columns,
+)
 
 SIDE, THUMBNAIL = 384, 128  # pixels
 _PERCENTILES = (5, 50, 95)
-_NUMBERS = 4  # of a long list, what is shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,8 @@ def thumbnails(dataset: ImageDataset, rows: Sequence[int]) -> list[Shown]:
             small.append(Shown(f"row {row}", "", str(error)))
         else:
             url = _data_url(sample.image, Targets(), (), THUMBNAIL)
-            small.append(Shown(f"row {row}", url, _label(sample.targets, dataset.classes)))
+            names = ", ".join(name_label(sample.label, dataset.classes))
+            small.append(Shown(f"row {row}", url, names))
     return small
 
 
@@ -82,7 +87,8 @@ def original(dataset: ImageDataset, row: int) -> Shown:
     Raises:
         DataError: it cannot be read.
     """
-    return _shown("original", dataset[row], dataset)
+    sample = dataset[row]
+    return _shown(Cell(sample.image, sample.targets, "original"), dataset.classes)
 
 
 def variants(dataset: ImageDataset, pipeline: Pipeline, look: Look, seed: int) -> list[Shown]:
@@ -96,49 +102,21 @@ def variants(dataset: ImageDataset, pipeline: Pipeline, look: Look, seed: int) -
         columns = percentile_columns(loader, _PERCENTILES)
     else:
         columns = epoch_columns(loader, look.epoch, look.count)
-    samples = ((title, make(look.row)) for title, make in columns)
-    return [
-        _shown(title, replace(one, image=displayable(one.image, loader)), dataset)
-        for title, one in samples
-    ]
+    cells = (cell_of(column.make(look.row), column) for column in columns)
+    return [_shown(cell, dataset.classes) for cell in cells]
 
 
-def _shown(title: str, sample: Sample, dataset: ImageDataset) -> Shown:
-    height, width = sample.image.shape[:2]
-    note = f"{_label(sample.targets, dataset.classes)} {height}x{width}".strip()
-    drawn = tuple(_drawn(record) for record in sample.record)
-    return Shown(title, _data_url(sample.image, sample.targets, dataset.classes), note, drawn)
-
-
-def _label(targets: Targets, classes: Sequence[str]) -> str:
-    """The class; of mixed pictures, all with their shares."""
-    label = targets.label
-    if label is None:
-        return ""
-    shares = {label: 1.0} if isinstance(label, int) else dict(enumerate(label.tolist()))
-    names = {classes[n] if n < len(classes) else f"class {n}": s for n, s in shares.items() if s}
-    if len(names) == 1:
-        return next(iter(names))
-    return ", ".join(f"{name} {share:.2f}" for name, share in names.items())
-
-
-def _drawn(record: Mapping[str, Any]) -> str:
-    """What an op drew, in a line: `affine#0  angle_deg 3.1  scale 1.05`."""
-    values = (f"{name} {_brief(value)}" for name, value in record.items() if name != "op")
-    return "  ".join([str(record["op"]), *values])
-
-
-def _brief(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        rest = ["…"] if len(value) > _NUMBERS else []
-        return f"[{', '.join([*map(_brief, value[:_NUMBERS]), *rest])}]"
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+def _shown(cell: Cell, classes: Sequence[str]) -> Shown:
+    url = _data_url(cell.image, cell.targets, classes)
+    names = ", ".join(name_label(cell.targets.label, classes))
+    note = "{} {}x{}".format(names, *cell.image.shape[:2]).strip()
+    return Shown(cell.title, url, note, tuple(f"{one.op}  {one.words}" for one in cell.drawn))
 
 
 def _data_url(
     image: NDArray[np.uint8], targets: Targets, classes: Sequence[str], side: int = SIDE
 ) -> str:
-    picture, _ = draw_cell(image, targets, classes, side)
+    picture = draw_picture(image, targets, side, classes)
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=95, subsampling=0)
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()

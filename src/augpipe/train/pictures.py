@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from augpipe.preview.draw import name_label
 from augpipe.train.atomic import replacing
 
 _MOST = 32
@@ -61,11 +62,5 @@ def _restored(images: Tensor, statistics: Statistics) -> Tensor:
 
 
 def _name(label: Tensor, classes: Sequence[str]) -> str:
-    if label.ndim == 0:
-        return classes[int(label)]
-    shares, likeliest = label.topk(min(2, len(label)))
-    return "\n".join(
-        f"{classes[index]} {share:.0%}"
-        for share, index in zip(shares.tolist(), likeliest.tolist(), strict=True)
-        if share > 0
-    )
+    known = label.numpy() if label.ndim else int(label)
+    return "\n".join(name_label(known, classes, most=2))
