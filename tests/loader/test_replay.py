@@ -127,6 +127,18 @@ def test_the_last_stage_is_what_training_saw(name):
         assert np.array_equal(last.label, seen.label)
 
 
+def test_only_the_last_stage_leaves_objects_out():
+    crop = {"random_crop": {"size": [16, 16]}}
+    pipeline = Pipeline([crop, "barrier", "hsv"], boxes={"min_visibility": 0.6})
+    loader = build_loader(objects(), pipeline, num_workers=0)
+    kept = []
+    for row in range(5):
+        ((_, cropped, *_, last),) = (track.stages for track in loader.stages(0, row))
+        assert np.array_equal(last.sample.boxes, loader.replay(0, row).boxes)
+        kept.append((len(cropped.sample.boxes), len(last.sample.boxes)))
+    assert (1, 0) in kept
+
+
 def test_stages_name_the_rows_the_ops_and_what_these_drew():
     loader = build_loader(arrays(), STAGED["mixed"], num_workers=0)
     seen = loader.replay(2, 4)
