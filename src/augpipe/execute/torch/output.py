@@ -62,7 +62,7 @@ def _found(shape: torch.Size, dtype: torch.dtype, memory_format: torch.memory_fo
     To find them one small page at a time takes as long as a third of a recipe.
     """
     near = torch.empty(shape, dtype=dtype, device="meta", memory_format=memory_format)
-    found = torch.from_numpy(np.empty(near.nbytes, np.uint8)).view(dtype)
+    found = torch.from_numpy(np.empty(max(near.nbytes, dtype.itemsize), np.uint8)).view(dtype)
     return found.as_strided(shape, near.stride())
 
 
