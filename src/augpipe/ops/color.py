@@ -6,6 +6,7 @@ What is affine in RGB is a matrix and fuses; the hue is not, and is a kernel.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -210,30 +211,26 @@ class ColorJitter(Op):
                 blend(params["brightness"], BLACK),
                 blend(params["contrast"], MEAN_GREY),
                 blend(params["saturation"], OWN_GREY),
-                blend(np.ones(len(size)), BLACK),
             ]
         )
         order = params["order"].astype(np.int64)
-        hue_at = np.argmax(order == 3, axis=1)
+        is_hue = order == 3
+        factors = np.take_along_axis(order, np.argsort(is_hue, axis=1, kind="stable")[:, :3], 1)
         if self.hue == (0.0, 0.0):
-            return Recolor(_composed(links, order, np.ones(order.shape, bool)))
-        place = np.arange(4)
+            return Recolor(_composed(links, factors, np.ones(factors.shape, bool)))
+        before_hue = np.arange(3) < np.argmax(is_hue, axis=1)[:, None]
         return (
-            Recolor(_composed(links, order, place < hue_at[:, None])),
+            Recolor(_composed(links, factors, before_hue)),
             _turn_hue(params["hue"]),
-            Recolor(_composed(links, order, place > hue_at[:, None])),
+            Recolor(_composed(links, factors, ~before_hue)),
         )
 
 
 def _composed(links: Floats, order: NDArray[np.int64], takes_part: NDArray[np.bool_]) -> Floats:
-    """(B, 3, 7): for each row, those of its (4, B, 3, 7) links that take part, in its order."""
-    rows = np.arange(len(order))
-    total = np.tile(IDENTITY_RECOLOR, (len(order), 1, 1))
-    for place in range(order.shape[1]):
-        link = links[order[:, place], rows]
-        link = np.where(takes_part[:, place, None, None], link, IDENTITY_RECOLOR)
-        total = compose_recolor(total, link)
-    return total
+    """(B, 3, 7): for each row, those of its (3, B, 3, 7) links that take part, in its order."""
+    chosen = links[order.T, np.arange(len(order))]
+    chain = np.where(takes_part.T[:, :, None, None], chosen, IDENTITY_RECOLOR)
+    return reduce(compose_recolor, chain)
 
 
 @register
