@@ -260,8 +260,11 @@ def compose_recolor(first: Floats, second: Floats) -> Floats:
     """Compose two (B, 3, 7) colour maps: the mean of an affine map is the map of the mean."""
     on_pixel, on_mean = second[:, :, :3], second[:, :, 3:6]
     out = on_pixel @ first
-    out[:, :, 3:6] += on_mean @ (first[:, :, :3] + first[:, :, 3:6])
-    out[:, :, 6] += (on_mean @ first[:, :, 6:])[:, :, 0] + second[:, :, 6]
+    mean = first[:, :, 3:].copy()  # the mean of what the first map gives
+    mean[:, :, :3] += first[:, :, :3]
+    added = on_mean @ mean
+    added[:, :, 3] += second[:, :, 6]
+    out[:, :, 3:] += added
     return out
 
 

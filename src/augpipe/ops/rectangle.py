@@ -49,7 +49,7 @@ def first_fit(
         (B, 2) height and width in whole pixels, and (B,) whether any fits.
     """
     pixels = area * size.prod(axis=1)[:, None]
-    tries = np.round(np.stack([np.sqrt(pixels / ratio), np.sqrt(pixels * ratio)], axis=2))
-    fits = np.all((tries > 0) & (tries <= size[:, None]), axis=2)
-    rows = np.arange(len(size))
-    return tries[rows, np.argmax(fits, axis=1)], fits.any(axis=1)
+    height, width = np.rint(np.sqrt(pixels / ratio)), np.rint(np.sqrt(pixels * ratio))
+    fits = (height > 0) & (height <= size[:, :1]) & (width > 0) & (width <= size[:, 1:])
+    first = np.arange(len(size)), np.argmax(fits, axis=1)
+    return np.stack([height[first], width[first]], axis=1), fits[first]
