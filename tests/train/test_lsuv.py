@@ -60,6 +60,15 @@ def test_it_is_the_algorithm_of_the_paper(assert_same):
     assert list(variances.values()) == pytest.approx([1, 1], abs=0.01)
 
 
+def test_the_layout_in_memory_does_not_matter():
+    nets = []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        torch.manual_seed(0)
+        nets.append(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Tanh(), nn.Conv2d(4, 5, 2)))
+        lsuv(nets[-1].to(memory_format=layout), images())
+    torch.testing.assert_close(nets[0].state_dict(), nets[1].state_dict())
+
+
 def test_layers_come_in_the_order_of_the_data_and_nothing_else_changes():
     model = Branches()
     unused = model.unused.weight.detach().clone()

@@ -136,7 +136,13 @@ def _kaiming(weights: KaimingConfig, weight: Tensor, around: _Around) -> None:
 
 @_draw.register
 def _orthogonal(weights: OrthogonalConfig, weight: Tensor, around: _Around) -> None:
-    nn.init.orthogonal_(weight, gain=around.gain, generator=around.generator)
+    orthogonal(weight, around.gain, around.generator)
+
+
+def orthogonal(weight: Tensor, gain: float = 1.0, generator: torch.Generator | None = None) -> None:
+    """`nn.init.orthogonal_` for weights of any layout in memory; torch refuses channels last."""
+    drawn = torch.empty_like(weight, memory_format=torch.contiguous_format)
+    weight.copy_(nn.init.orthogonal_(drawn, gain=gain, generator=generator))
 
 
 @_draw.register

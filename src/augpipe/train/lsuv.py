@@ -15,6 +15,7 @@ from torch.nn.modules.conv import _ConvNd
 
 from augpipe.errors import TrainError
 from augpipe.train.config.init import LsuvConfig
+from augpipe.train.init import orthogonal
 from augpipe.train.score import evaluating
 
 _LAYERS = (_ConvNd, nn.Linear)
@@ -46,7 +47,7 @@ def lsuv(
     with evaluating(model):
         layers = _layers_in_order(model, images)
         for layer in layers:
-            nn.init.orthogonal_(layer.get_parameter("weight"), generator=generator)
+            orthogonal(layer.get_parameter("weight"), generator=generator)
         return {
             names[layer]: _scale(model, images, layer, names[layer], config) for layer in layers
         }
