@@ -17,9 +17,11 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Mapping
 from functools import lru_cache
 from itertools import accumulate
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -37,9 +39,7 @@ _MAX_BLOCKS = 2**16
 _MULTIPLIERS = np.array([0xD2511F53, 0xCD9E8D57], np.uint64)
 _WEYL = np.array([0x9E3779B9, 0xBB67AE85], np.uint64)
 _ROUNDS = 10
-
-# How many blocks are enciphered at a time: they stay in a processor's nearest cache but one.
-_AT_ONCE = 2**13
+_HIGH_HALF = 1 if sys.byteorder == "little" else 0
 _LOW = np.uint64(0xFFFFFFFF)
 _WORD = np.uint64(32)
 
@@ -55,31 +55,32 @@ def philox(counter: NDArray[np.uint64], key: tuple[int, int]) -> NDArray[np.uint
         (4, ...) random words of 32 bits, held in uint64.
     """
     words = np.asarray(key, np.uint64)
-    return _encipher(counter, _round_keys(words.reshape(2, *[1] * (counter.ndim - 1))))
+    keys = _round_keys(words.reshape(2, *[1] * (counter.ndim - 1)))
+    return _encipher(counter.astype(np.uint32), keys).astype(np.uint64)
 
 
-def _round_keys(key: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def _round_keys(key: NDArray[np.uint64]) -> NDArray[np.uint32]:
     """(rounds, 2, ...): the key (2, ...) of each round."""
     number = np.arange(_ROUNDS, dtype=np.uint64)
-    return np.asarray(key + np.multiply.outer(number, _like(_WEYL, key)) & _LOW)
+    keys = key + np.multiply.outer(number, _like(_WEYL, key)) & _LOW
+    return np.asarray(keys, np.uint32)
 
 
-def _encipher(counter: NDArray[np.uint64], keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def _encipher(counter: NDArray[np.uint32], keys: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Words of 32 bits, (4, ...), under the keys of all rounds."""
     multipliers = _like(_MULTIPLIERS, counter)
-    words = counter.copy()
-    even, odd = words[0::2], words[1::2]
-    product = np.empty_like(even)
-    # In place: memory that is new in each round takes longer to find than to fill.
+    even, odd = counter[0::2], counter[1::2]
     for key in keys:
-        np.multiply(even, multipliers, out=product)
-        np.right_shift(product[::-1], _WORD, out=even)
-        even ^= odd
+        product = even * multipliers
+        # Its two halves where they lie: nothing is shifted, masked or copied.
+        halves = product.view(np.uint32).reshape(*product.shape, 2)[::-1]
+        even = halves[..., _HIGH_HALF] ^ odd
         even ^= key
-        np.bitwise_and(product[::-1], _LOW, out=odd)
-    return words
+        odd = halves[..., 1 - _HIGH_HALF]
+    return np.stack([even[0], odd[0], even[1], odd[1]])
 
 
-def _like(pair: NDArray[np.uint64], words: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def _like(pair: NDArray[np.uint64], words: NDArray[Any]) -> NDArray[np.uint64]:
     """(2, 1, ...), with as many axes as `words`."""
     return pair.reshape(2, *[1] * (words.ndim - 1))
 
@@ -146,17 +147,13 @@ def uniforms_of_slots(
         )
     )
     keys, blocks = _keys_and_blocks(seed, tuple(counts.items()))
-    counter = np.empty((4, len(i), len(blocks)), np.uint64)
+    counter = np.empty((4, len(i), len(blocks)), np.uint32)
     counter[0] = (i & _LOW)[:, None]
     counter[1] = e[:, None]
     counter[2] = (r & _LOW)[:, None]
     counter[3] = ((i >> _WORD) << np.uint64(24) | (r >> _WORD) << np.uint64(16))[:, None]
     counter[3] |= blocks
-    words = np.empty_like(counter)
-    step = max(1, _AT_ONCE // max(1, len(blocks)))
-    for start in range(0, len(i), step):
-        rows = slice(start, start + step)
-        words[:, rows] = _encipher(counter[:, rows], keys)
+    words = _encipher(counter, keys)
     doubles = _to_unit(words[0::2], words[1::2])  # (2, B, blocks)
     flat = np.moveaxis(doubles, 0, 2).reshape(len(i), 2 * len(blocks))
     starts = accumulate((2 * _blocks(k) for k in counts.values()), initial=0)
@@ -171,15 +168,15 @@ def _blocks(count: int) -> int:
 @lru_cache(maxsize=256)
 def _keys_and_blocks(
     seed: int, counts: tuple[tuple[str, int], ...]
-) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
     """The round keys (rounds, 2, 1, blocks) of the slots, and each block's number in its slot."""
     most = max((k for _, k in counts), default=0)
     if _blocks(most) > _MAX_BLOCKS:
         raise PlanError(f"a slot holds {2 * _MAX_BLOCKS} numbers for each key, not {most}")
     each = [_blocks(k) for _, k in counts]
     keys = np.array([slot_key(seed, slot) for slot, _ in counts], np.uint64).reshape(-1, 2)
-    blocks = [np.arange(count, dtype=np.uint64) for count in each]
-    none = np.empty(0, np.uint64)
+    blocks = [np.arange(count, dtype=np.uint32) for count in each]
+    none = np.empty(0, np.uint32)
     return _round_keys(keys.repeat(each, axis=0).T[:, None]), np.concatenate([none, *blocks])
 
 
@@ -191,7 +188,9 @@ def _checked(name: str, value: NDArray[np.generic], limit: int) -> NDArray[np.ui
     return value.astype(np.uint64)
 
 
-def _to_unit(high: NDArray[np.uint64], low: NDArray[np.uint64]) -> NDArray[np.float64]:
+def _to_unit(high: NDArray[np.uint32], low: NDArray[np.uint32]) -> NDArray[np.float64]:
     """Two words of 32 bits to one float64 in [0, 1) with 53 random bits."""
-    bits = (high << np.uint64(21)) ^ (low >> np.uint64(11))
-    return bits.astype(np.float64) * 2.0**-53
+    bits = high.astype(np.uint64) << np.uint64(21)
+    bits |= low >> np.uint32(11)
+    # Signed, of which a processor converts several at a time.
+    return np.asarray(bits.view(np.int64) * 2.0**-53, np.float64)
