@@ -19,6 +19,7 @@ LIBRARY = ("augpipe.train", "augpipe.cli")
 FORBIDDEN = {
     "ops/": ("augpipe.execute", "augpipe.data", "augpipe.loader", *LIBRARY, "torch", "cv2"),
     "plan.py": ("augpipe.ops", "augpipe.execute", "augpipe.data", "torch", "cv2", *LIBRARY),
+    "recolor.py": ("augpipe",),
     "rows.py": ("augpipe.ops", "augpipe.execute", "augpipe.data", "torch", "cv2", *LIBRARY),
     "rng.py": (
         "augpipe.plan",

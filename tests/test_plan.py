@@ -7,19 +7,18 @@ import pytest
 
 from augpipe.pipeline import Pipeline
 from augpipe.plan import (
-    IDENTITY_RECOLOR,
     Border,
     Kernel,
     Plan,
     Recolor,
     Warp,
     chain,
-    compose_recolor,
     fold,
     fuse,
     needs_mean,
     why_apart,
 )
+from augpipe.recolor import IDENTITY_RECOLOR, compose_recolor
 from augpipe.shrink import shrink_factors
 
 ROWS = 5

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from augpipe.plan import IDENTITY_RECOLOR, Branch, Kernel, Recolor, Warp
+from augpipe.plan import Branch, Kernel, Recolor, Warp
+from augpipe.recolor import IDENTITY_RECOLOR
 from augpipe.rows import chosen_steps, moves_pixels, own_steps, take_rows
 
 ROWS = 3

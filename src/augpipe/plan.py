@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augpipe.boxes import AS_INSIDE, BoxParams
+from augpipe.recolor import compose_recolor
 from augpipe.region import Sight, look
 
 Floats = NDArray[np.float64]
@@ -188,9 +189,6 @@ class Mix:
 
 Step = Warp | Recolor | Lookup | Kernel | Branch | Mix
 
-# The (3, 7) colour map that changes nothing.
-IDENTITY_RECOLOR = np.hstack([np.eye(3), np.zeros((3, 4))])
-
 _OFF_DIAGONAL = np.hstack([1 - np.eye(3), np.ones((3, 3))])
 
 
@@ -254,18 +252,6 @@ def _as_table(step: Step) -> NDArray[np.uint8] | None:
     gain = np.einsum("bcc->bc", step.matrix[:, :, :3])[:, :, None]
     levels = gain * np.arange(256) + 255 * step.matrix[:, :, 6:]
     return np.asarray(levels.round().clip(0, 255), np.uint8)
-
-
-def compose_recolor(first: Floats, second: Floats) -> Floats:
-    """Compose two (B, 3, 7) colour maps: the mean of an affine map is the map of the mean."""
-    on_pixel, on_mean = second[:, :, :3], second[:, :, 3:6]
-    out = on_pixel @ first
-    mean = first[:, :, 3:].copy()  # the mean of what the first map gives
-    mean[:, :, :3] += first[:, :, :3]
-    added = on_mean @ mean
-    added[:, :, 3] += second[:, :, 6]
-    out[:, :, 3:] += added
-    return out
 
 
 def needs_mean(step: Recolor) -> NDArray[np.bool_]:

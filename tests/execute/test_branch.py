@@ -7,7 +7,8 @@ import pytest
 
 from augpipe import Pipeline
 from augpipe.errors import PlanError
-from augpipe.plan import IDENTITY_RECOLOR, Branch, Kernel, Plan, Recolor, Warp, fuse
+from augpipe.plan import Branch, Kernel, Plan, Recolor, Warp, fuse
+from augpipe.recolor import IDENTITY_RECOLOR
 from executors import distance, on_torch
 
 NEGATIVE = np.hstack([-np.eye(3), np.zeros((3, 3)), np.ones((3, 1))])

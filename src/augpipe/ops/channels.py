@@ -11,7 +11,8 @@ from pydantic import AfterValidator, Field
 
 from augpipe.ops.base import Op, between, register
 from augpipe.ops.color import BLACK, OWN_GREY, blend
-from augpipe.plan import IDENTITY_RECOLOR, Floats, Params, Recolor
+from augpipe.plan import Floats, Params, Recolor
+from augpipe.recolor import IDENTITY_RECOLOR
 from augpipe.schema import Level, NonNegativeRange, Probability, ordered
 
 # (6, 3): which input channel each output channel shows; the first changes nothing.

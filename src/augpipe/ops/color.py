@@ -14,15 +14,8 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator
 
 from augpipe.ops.base import Op, between, register
-from augpipe.plan import (
-    IDENTITY_RECOLOR,
-    Floats,
-    Kernel,
-    Params,
-    Recolor,
-    Step,
-    compose_recolor,
-)
+from augpipe.plan import Floats, Kernel, Params, Recolor, Step
+from augpipe.recolor import IDENTITY_RECOLOR, compose_recolor
 from augpipe.schema import FactorRange, Positive, Probability, SymmetricRange
 
 # ITU-R BT.601, as torchvision and Pillow turn RGB to grey.

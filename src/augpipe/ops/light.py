@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, Field
 
 from augpipe.ops.base import Op, between, normal, register
-from augpipe.plan import IDENTITY_RECOLOR, Floats, Params, Recolor
+from augpipe.plan import Floats, Params, Recolor
+from augpipe.recolor import IDENTITY_RECOLOR
 from augpipe.schema import NonNegative, Probability, ordered
 
 # Principal components of the RGB values (0 to 1) of ImageNet's training set, one in each column,

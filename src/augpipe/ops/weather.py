@@ -11,7 +11,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from augpipe.ops.base import Op, between, register
 from augpipe.ops.noise import SEED_DRAWS, field_seed
-from augpipe.plan import IDENTITY_RECOLOR, Floats, Kernel, Params, Recolor, Step
+from augpipe.plan import Floats, Kernel, Params, Recolor, Step
+from augpipe.recolor import IDENTITY_RECOLOR
 from augpipe.schema import (
     Color,
     Fraction,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from augpipe.execute.cv2.color import look_up, recolor
-from augpipe.plan import IDENTITY_RECOLOR
+from augpipe.recolor import IDENTITY_RECOLOR
 
 LEVELS = np.arange(256, dtype=np.uint8)
 TABLES = {

@@ -11,7 +11,8 @@ import stringzilla
 from numpy.typing import NDArray
 
 from augpipe.execute.cv2.types import Image, Kernels, Values
-from augpipe.plan import IDENTITY_RECOLOR, Floats
+from augpipe.plan import Floats
+from augpipe.recolor import IDENTITY_RECOLOR
 
 # Float temporaries of so many pixels stay in the processor's cache; a photo's would not.
 _STRIP = 65536

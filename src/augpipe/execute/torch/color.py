@@ -17,7 +17,8 @@ from augpipe.execute.torch.types import (
     floats,
     spread,
 )
-from augpipe.plan import IDENTITY_RECOLOR, Lookup, Recolor, needs_mean
+from augpipe.plan import Lookup, Recolor, needs_mean
+from augpipe.recolor import IDENTITY_RECOLOR
 
 
 def recolor(step: Recolor, given: Given) -> Stage:
