@@ -117,6 +117,6 @@ def side_by_side(recipe: Recipe, name: str, other: str | None, part: Part) -> di
 
 
 def _loader(recipe: Recipe, part: Part, name: str) -> Loader:
-    """That of training, in this process."""
+    """That of training, in this process; statistics still to be computed change no picture."""
     here = recipe.loader.model_copy(update={"num_workers": 0, "cache": None})
-    return make_loader(recipe.model_copy(update={"loader": here}), part, name, "cpu")
+    return make_loader(recipe.provisional.model_copy(update={"loader": here}), part, name, "cpu")
