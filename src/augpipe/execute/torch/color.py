@@ -26,10 +26,10 @@ def recolor(step: Recolor, given: Given) -> Stage:
     means = needs_mean(step)
     still = (step.matrix == IDENTITY_RECOLOR).all(axis=(1, 2))
     kinds = [None if stays else mean for stays, mean in zip(still, means.tolist(), strict=True)]
-    matrix, mean, shift = np.split(step.matrix, [3, 6], axis=2)
+    by_input = step.matrix.astype(np.float32).swapaxes(1, 2)[..., None, None]
     return Stage(
         _recolor,
-        floats(matrix=matrix, mean=mean, shift=255 * shift[..., None]),
+        {"gain": by_input[:, :3], "mean": by_input[:, 3:6], "shift": 255 * by_input[:, 6]},
         options=(given.fixed or bool(means.any()), given.finish),
         kinds=kinds,
         alike=_recolor_alike,
@@ -44,29 +44,29 @@ def _recolor_alike(
 
 
 def _recolor(pixels: Tensor, tensors: Tensors, needs_mean: bool, finish: Finish) -> Tensor:
-    """Channel by channel, so that no row meets others."""
-    gains, channels = spread(tensors["matrix"], 2).unbind(2), pixels.float().unsqueeze(2).unbind(1)
-    total = gains[0] * channels[0]
-    for gain, channel in zip(gains[1:], channels[1:], strict=True):
+    """Channel by channel, so that no row meets others; in the order in which Triton sums."""
+    total = tensors["shift"].clone()
+    if needs_mean:
+        means = _means(pixels, whole=finish is not as_they_are)
+        total = _accumulate(total, tensors["mean"], means)
+    total = total.expand(-1, -1, *pixels.shape[2:]).contiguous()
+    return finish(_accumulate(total, tensors["gain"], pixels.float()))
+
+
+def _accumulate(total: Tensor, gains: Tensor, colors: Tensor) -> Tensor:
+    """Total (overwritten) + what each channel adds to all three."""
+    for gain, channel in zip(gains.unbind(1), colors.unsqueeze(2).unbind(1), strict=True):
         total.addcmul_(gain, channel)
-    return finish(total.add_(_shift(pixels, tensors, needs_mean, finish)))
-
-
-def _shift(pixels: Tensor, tensors: Tensors, needs_mean: bool, finish: Finish) -> Tensor:
-    """(B, 3, 1, 1): what is added to every pixel."""
-    if not needs_mean:
-        return tensors["shift"]
-    means = _means(pixels, whole=finish is not as_they_are)
-    return (tensors["mean"] * means).sum(dim=2)[:, :, None, None] + tensors["shift"]
+    return total
 
 
 def _means(pixels: Tensor, *, whole: bool) -> Tensor:
-    """(B, 1, 3). Whole numbers add up exactly, in whatever order a device adds them."""
+    """(B, 3, 1, 1). Whole numbers add up exactly, in whatever order a device adds them."""
     kind = torch.int32 if pixels.dtype == torch.uint8 else torch.float32
     lines = pixels.sum(dim=3, dtype=kind)
     # A line's sum is exact in float32, too; a big picture's is not.
-    sums = (lines.int() if whole else lines).sum(dim=2)
-    return sums[:, None] / (pixels.shape[2] * pixels.shape[3])
+    sums = (lines.int() if whole else lines).sum(dim=2).float()
+    return spread(sums / (pixels.shape[2] * pixels.shape[3]), 2)
 
 
 def look_up(step: Lookup, _: Given) -> Stage:
