@@ -89,7 +89,7 @@ class Moving:
         )
         outlines = self.outlines
         if outlines is not None:
-            outlines = _before_horizon(homogeneous(outlines) @ np.linalg.inv(matrix).T)
+            outlines = before_horizon(homogeneous(outlines) @ np.linalg.inv(matrix).T)
         return replace(self, targets=moved, outlines=outlines, pending=np.eye(3))
 
     def _displaced(self, name: str, values: Mapping[str, NDArray[Any]]) -> Moving:
@@ -122,9 +122,7 @@ class Moving:
             return done.targets
         hull = hull_of(done.outlines)
         boxes = np.clip(hull, 0, np.tile(self.size[::-1], 2))
-        area = area_of(boxes)
-        seen = done.shown * area / np.maximum(area_of(hull), np.finfo(float).tiny)
-        keep = (area > 0) & (area >= params.min_area) & (seen >= params.min_visibility)
+        keep = worth_keeping(boxes, hull, done.shown, params)
         return replace(done.targets, boxes=boxes).keep(keep)
 
 
@@ -155,6 +153,15 @@ def hull_of(outlines: Floats) -> Floats:
     """(N, 4): the smallest upright boxes around (P, N, 2) points; empty around none."""
     low = np.nanmin(outlines, axis=0, initial=np.inf)
     return np.concatenate([low, np.nanmax(outlines, axis=0, initial=-np.inf)], axis=1)
+
+
+def worth_keeping(
+    boxes: Floats, hull: Floats, shown: Floats, params: BoxParams
+) -> NDArray[np.bool_]:
+    """(N,): which objects are left, of what is to be seen of their (N, 4) hulls."""
+    area = area_of(boxes)
+    seen = shown * area / np.maximum(area_of(hull), np.finfo(float).tiny)
+    return np.asarray((area > 0) & (area >= params.min_area) & (seen >= params.min_visibility))
 
 
 def area_of(boxes: Floats) -> Floats:
@@ -193,7 +200,7 @@ def _inverse(matrix: Floats) -> Floats:
     return np.asarray(np.linalg.inv(matrix), np.float64)
 
 
-def _before_horizon(corners: Floats) -> Floats:
+def before_horizon(corners: Floats) -> Floats:
     """(P or 2P, N, 2): homogeneous (P, N, 3) corners, and where edges meet the horizon.
 
     Not a number is what lies beyond, and where an edge does not meet it.

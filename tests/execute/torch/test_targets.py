@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+
 import numpy as np
 import pytest
 import torch
 
 from augpipe import Pipeline
+from augpipe.boxes import BoxParams
 from augpipe.data.sample import Targets
 from augpipe.errors import DataError, PlanError, TargetError
+from augpipe.execute.targets import Moving, follow
 from augpipe.execute.torch import masks as torch_masks
+from augpipe.execute.torch.objects import settled, through_warps
 from augpipe.execute.torch.targets import move
 from augpipe.plan import Branch, Kernel, Plan, Warp
 
@@ -169,3 +174,69 @@ def test_masks_on_a_gpu_are_those_on_a_processor(ops):
     torch.cuda.set_sync_debug_mode("default")
     apart = sum(int((a.cpu() != b).sum()) for a, b in zip(done, expected, strict=True))
     assert apart <= 1e-4 * sum(own.numel() for own in expected)
+
+
+BEYOND_HORIZON = np.array([[1, 0, 0], [0, 1, 0], [0.02, -0.03, 1]])
+CHAINS = {
+    "flip": ["horizontal_flip"],
+    "affine": [{"affine": {"degrees": 60, "shear": 20, "scale": [0.5, 2]}}, "vertical_flip"],
+    "crop": [{"random_resized_crop": {"size": [30, 40]}}, "hsv"],
+    "perspective": [{"perspective": {"distortion_scale": 0.6, "p": 1}}],
+    "bent": [{"perspective": {}}, {"elastic": {"alpha": 60, "sigma": 6, "p": 1}}, "rotate90"],
+    "ways": [{"one_of": {"ops": ["horizontal_flip", {"rotate": {"degrees": 40}}]}}],
+    "still": ["hsv"],
+}
+
+
+@pytest.mark.parametrize("kept", [{}, {"min_visibility": 0.9, "min_area": 30}], ids=["all", "some"])
+@pytest.mark.parametrize("name", CHAINS)
+def test_objects_of_all_pictures_at_once_move_as_those_of_each(name, kept):
+    plan = replace(plan_of(CHAINS[name]), boxes=BoxParams(**kept))
+    assert_moved_as_alone(plan, [with_all_kinds(row) for row in range(ROWS)])
+
+
+def test_edges_that_meet_the_horizon_are_those_of_their_own_picture():
+    """Of every other picture, some objects lie beyond it."""
+    matrix = np.stack([BEYOND_HORIZON if row % 2 else np.eye(3) for row in range(ROWS)])
+    tilted = Warp(np.linalg.inv(matrix), np.array([SIZE] * ROWS), "bilinear", ops=("tilt#0",))
+    given = [with_all_kinds(row) for row in range(ROWS)]
+    assert_moved_as_alone(Plan(np.array([SIZE] * ROWS), (tilted,)), given)
+    moving = through_warps([tilted], [Moving.start(own, SIZE) for own in given])
+    points = set()
+    for own, together in zip(moving, settled(moving), strict=True):
+        alone = own.settled().outlines
+        assert (alone is None) == (together.outlines is None)
+        if alone is not None:
+            assert np.allclose(alone, together.outlines, rtol=0, atol=1e-9, equal_nan=True)
+            points.add(len(alone))
+    assert points == {4, 8}
+
+
+def test_no_pictures_have_no_targets():
+    plan = Pipeline(["vertical_flip"]).plan(SIZE, index=np.arange(0))
+    assert move(plan, []) == ([], None)
+
+
+def with_all_kinds(row: int) -> Targets:
+    """Objects, some with a visibility, that swap; or no boxes at all, or nothing but a label."""
+    own = targets(row)
+    visible = np.ones((*own.keypoints.shape[:2], 1))
+    points = np.concatenate([own.keypoints, visible], axis=2) if row % 2 else own.keypoints
+    own = replace(own, keypoints=points, mirrored_keypoints=np.array([1, 0, 2]))
+    only_points = Targets(label=row, keypoints=points, mirrored_keypoints=np.array([1, 0, 2]))
+    return {4: only_points, 5: Targets(label=row)}.get(row, own)
+
+
+def assert_moved_as_alone(plan: Plan, given: list[Targets]) -> None:
+    done, _ = move(plan, given)
+    left = 0
+    for row, own in enumerate(done):
+        alone = follow(given[row], plan, row)
+        for field in fields(Targets):
+            value, expected = getattr(own, field.name), getattr(alone, field.name)
+            assert type(value) is type(expected)
+            if value is not None:
+                assert np.shape(value) == np.shape(expected)
+                assert np.allclose(value, expected, rtol=0, atol=1e-9)
+        left += 0 if own.boxes is None else len(own.boxes)
+    assert left

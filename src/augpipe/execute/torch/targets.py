@@ -1,25 +1,24 @@
 """Boxes, masks and keypoints of a whole batch follow its plan.
 
-Boxes and keypoints are few: they are moved on the host in float64, by the code that moves those of
-one picture, so that no device is waited for. Masks stay on their device (`torch_masks`).
+Boxes and keypoints are few: they are moved on the host in float64, so that no device is waited for;
+those of all pictures at once (`objects`), unless each goes its own way. Masks stay on their device
+(`masks`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import groupby
 from typing import cast
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
-from augpipe.boxes import BoxParams
 from augpipe.data.sample import Targets
 from augpipe.errors import within
 from augpipe.execute.target_mix import covered_by, cut_to, join
 from augpipe.execute.targets import Moving
+from augpipe.execute.torch import objects
 from augpipe.execute.torch.masks import Masks
 from augpipe.plan import Mix, Plan, Step
 from augpipe.rows import own_steps
@@ -53,15 +52,22 @@ def move(
         if mixes:
             moving, planes = _mixed(steps, moving, planes)
         else:
-            moving = [_through(steps, row, own) for row, own in enumerate(moving)]
+            moving = _through(steps, moving)
             planes = planes and planes.through(steps, size)
             size = Plan(size, steps).out_size
-    finished = [_finish(own, plan.boxes) for own in moving]
-    kept = [numbers for _, numbers in finished]
-    return [own for own, _ in finished], None if planes is None else planes.apart(kept)
+    done = objects.finished(moving, plan.boxes)
+    kept = [numbers for _, numbers in done]
+    return [own for own, _ in done], None if planes is None else planes.apart(kept)
 
 
-def _through(steps: Sequence[Step], row: int, own: Moving) -> Moving:
+def _through(steps: Sequence[Step], moving: Sequence[Moving]) -> list[Moving]:
+    if objects.only_warps(steps):
+        return objects.through_warps(steps, moving)
+    return [_alone(steps, row, own) for row, own in enumerate(moving)]
+
+
+def _alone(steps: Sequence[Step], row: int, own: Moving) -> Moving:
+    """One picture's, where each goes its own way."""
     for step in own_steps(steps, row) if own.present else ():
         own = own.through(step, row)
     return own
@@ -74,7 +80,7 @@ def _mixed(
     for step in steps:
         mix = cast(Mix, step)
         with within(" + ".join(mix.ops)):
-            settled = [own.settled() for own in moving]
+            settled = objects.settled(moving)
             moving = [_with_partner(mix, row, settled) for row in range(len(settled))]
             planes = planes and planes.mixed(mix)
     return moving, planes
@@ -90,16 +96,3 @@ def _with_partner(mix: Mix, row: int, all_rows: Sequence[Moving]) -> Moving:
         rectangle = mix.params["rectangle"][row].astype(np.float64)
         own, other = covered_by(own, rectangle), cut_to(other, rectangle, np.eye(3))
     return join((own, other), (weight, 1 - weight))
-
-
-def _finish(own: Moving, boxes: BoxParams) -> tuple[Targets, NDArray[np.int64] | None]:
-    """Where everything came to lie, and the numbers of the objects that are left; None is all.
-
-    On the way the objects' numbers take the place of their classes.
-    """
-    if own.outlines is None:
-        return own.finish(boxes), None
-    numbers = np.arange(own.outlines.shape[1])
-    done = replace(own, targets=replace(own.targets, box_labels=numbers)).finish(boxes)
-    kept, labels = np.asarray(done.box_labels), own.targets.box_labels
-    return replace(done, box_labels=None if labels is None else labels[kept]), kept
