@@ -312,3 +312,9 @@ def test_tables_of_names_and_numbers_fit_each_other():
     for name in PUT_KERNEL:
         assert [s.where for s in cut([Kernel(name, {"any": rows})])] == ["fused"]
     assert {s.where for s in cut([Recolor(rows), Lookup(rows)], levels=False)} == {"torch"}
+
+
+@pytest.mark.parametrize("ops", [["hsv", "gaussian_blur"], ["hsv", "normalize"]], ids=str)
+def test_no_rows_give_none_of_the_same_type(ops):
+    some, none = run(on_batch(ops, 1), batch(1)), run(on_batch(ops, 0), batch(1)[:0])
+    assert (none.shape, none.dtype) == ((0, *some.shape[1:]), some.dtype)

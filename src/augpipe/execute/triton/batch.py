@@ -59,6 +59,8 @@ def run(
         PlanError: another number of rows or another size than planned, or sizes that differ.
     """
     check(plan, images)
+    if not len(plan):  # no kernel runs in no blocks
+        return torch_batch.run(plan, images, dtype=dtype, memory_format=memory_format, empty=empty)
     *rest, last = cut(plan.steps, levels=images.dtype is torch.uint8) or (_NOTHING,)
     form = memory_format or format_of(images)
     with torch.cuda.device(images.get_device()):
