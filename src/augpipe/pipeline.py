@@ -68,10 +68,10 @@ class Pipeline:
         check_order((*own, *later))
         slots = slots_of((*own, *later))
         self.ops, self.slots = own, slots[: len(own)]
-        self.batch = _part(later, slots[len(own) :]) if later else None
         if not isinstance(boxes, BoxParams):
             boxes = check(BoxParams, boxes or {}, "boxes")
         self.boxes = boxes
+        self.batch = _part(later, slots[len(own) :], boxes) if later else None
         check_views(own, later)
 
     def __len__(self) -> int:
@@ -355,9 +355,9 @@ def _as_decoded(sample: Sample | None) -> Picture | None:
     return Picture(Decoded(sample.image, np.eye(3)), sample.targets) if sample else None
 
 
-def _part(ops: tuple[Op, ...], slots: tuple[str, ...]) -> Pipeline:
+def _part(ops: tuple[Op, ...], slots: tuple[str, ...], boxes: BoxParams) -> Pipeline:
     """A pipeline of these ops under slots that were counted elsewhere."""
-    part = Pipeline(ops)
+    part = Pipeline(ops, boxes=boxes)
     part.slots, part._whole_batch = slots, True
     return part
 

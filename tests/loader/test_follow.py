@@ -73,3 +73,12 @@ def test_keypoints_change_sides_in_a_mirror():
     swapped = plain.keypoints[0].flip(1)
     swapped[..., 0] = SIZE[1] - swapped[..., 0]
     torch.testing.assert_close(mirrored.keypoints[0], swapped)
+
+
+def test_ops_on_batches_keep_the_boxes_that_the_recipe_wants():
+    data = [{"image": np.zeros((40, 40, 3), np.uint8), "boxes": np.array([[0.0, 0, 4, 4]])}]
+    shrunk = [{"affine": {"degrees": 0, "scale": [0.5, 0.5]}}]
+    for least, kept in ((3.0, 1), (5.0, 0)):  # a box of 16 pixels becomes one of 4
+        pipeline = Pipeline(batch=shrunk, boxes={"min_area": least})
+        (batch,) = build_loader(data, pipeline, batch_size=1, num_workers=0)
+        assert len(batch.boxes[0]) == kept
