@@ -5,13 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-
 # The map that changes nothing.
 IDENTITY_RECOLOR = np.hstack([np.eye(3), np.zeros((3, 4))])
 
 
-def compose_recolor(first: Floats, second: Floats) -> Floats:
+def compose_recolor(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
     """Compose two (B, 3, 7) colour maps: the mean of an affine map is the map of the mean."""
     on_pixel, on_mean = second[:, :, :3], second[:, :, 3:6]
     out = on_pixel @ first

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from augpipe.data.sample import Sample
-from augpipe.loader.batch import Batch, collate
+from augpipe.loader.batch import Batch
 from augpipe.loader.finish import Finish
 from augpipe.loader.follow import targets_of
 from augpipe.loader.keyed import KeyedDataset
@@ -69,10 +68,9 @@ class Again:
             DataError: a bad row.
         """
         own = tracks_of(self._keyed, key, percentile)
-        sample = self._keyed.sample(key, percentile)
-        if self._later is None or sample.views:
+        if self._later is None or self._keyed.pipeline.views > 1:
             return own
-        mates, host = self._batch(key, sample, percentile)
+        mates, host = self._batch(key, self._keyed.sample(key, percentile), percentile)
         others = [
             Track("mate", (mate.row,), (Stage("", (), _of_batch(host, place, self._format)),))
             for place, mate in enumerate(mates.keys)
@@ -102,13 +100,7 @@ class Again:
             mates = mates.needed_by(plan)
         keys = mates.keys
         samples = [sample if k == key else self._keyed.sample(k, percentile) for k in keys]
-        return mates, collate(
-            [self._keyed.pipeline.written(one) for one in samples],
-            lambda number: self._keyed.where(keys[number].row),
-            index=torch.tensor([key.row for key in keys]),
-            repeat=torch.tensor([key.repeat for key in keys]),
-            epoch=key.epoch,
-        )
+        return mates, self._keyed.collate(keys, samples)
 
     def _plan(
         self,

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
-import torch
 
 from augpipe.data.sample import Sample
 from augpipe.errors import AugpipeError, DataError, PlanError, within
 from augpipe.execute.cv2.types import Values
-from augpipe.loader.batch import Batch, Empty, collate
+from augpipe.loader.batch import Batch, Empty
 from augpipe.loader.keyed import KeyedDataset, RowError
 from augpipe.loader.order import Key
 from augpipe.plan import Kernel, Plan
@@ -110,24 +109,16 @@ class _Batch:
             sample = self._tried(key, run) if run else None
             one = (key, sample) if sample else self._replacement(key)
             shown += [one] if one else []
-        batch = self._collate(shown, empty=empty, normalize=normalize) if shown else None
+        if not shown:
+            return Fetched(None, tuple(self.bad))
+        of, samples = zip(*shown, strict=True)
+        batch = self.dataset.collate(of, samples, empty=empty, normalize=normalize)
         return Fetched(batch, tuple(self.bad))
 
     def _gate(self, row: int) -> None:
         if row in self.condemned:
             raise DataError(f"{self.dataset.where(row)}: {self.condemned[row]}")
         self.at(row)
-
-    def _collate(self, shown: Sequence[tuple[Key, Sample]], **how: Any) -> Batch:
-        keys = [key for key, _ in shown]
-        return collate(
-            [self.dataset.pipeline.written(sample) for _, sample in shown],
-            lambda number: self.dataset.where(keys[number].row),
-            **how,
-            index=torch.tensor([key.row for key in keys]),
-            repeat=torch.tensor([key.repeat for key in keys]),
-            epoch=keys[0].epoch,
-        )
 
     def _tried(self, key: Key, work: Callable[[], Done]) -> Done | None:
         """What `work` gives; None if its row turns out to be bad, and is to be got over."""

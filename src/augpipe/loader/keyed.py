@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from augpipe.data.dataset import ImageDataset
@@ -14,6 +15,7 @@ from augpipe.data.sample import Picture, Row, Sample
 from augpipe.errors import DataError
 from augpipe.execute.cv2 import image as cv2_image
 from augpipe.generators import seeded
+from augpipe.loader.batch import Batch, collate
 from augpipe.loader.config import OnError
 from augpipe.loader.order import Key
 from augpipe.loader.positions import Rows, nth
@@ -201,6 +203,17 @@ class KeyedDataset(ImageDataset):
         pictures = self.decode(plans, number, rows)
         views = [cv2_image.run(plan, number, pictures) for plan in plans]
         return replace(views[0], views=tuple(views)) if len(views) > 1 else views[0]
+
+    def collate(self, keys: Sequence[Key], samples: Sequence[Sample], **how: Any) -> Batch:
+        """The samples of keys of one epoch, as `loader.batch.collate` puts them together."""
+        return collate(
+            [self.pipeline.written(sample) for sample in samples],
+            lambda number: self.where(keys[number].row),
+            **how,
+            index=torch.tensor([key.row for key in keys]),
+            repeat=torch.tensor([key.repeat for key in keys]),
+            epoch=keys[0].epoch,
+        )
 
     def decode(
         self, plans: Sequence[Plan], number: int, rows: Team, *, whole: bool = False
