@@ -75,19 +75,10 @@ def loader_of(recipe: Recipe, data: Any, classes: Sequence[str], device: torch.d
     Raises:
         DataError: they are of other classes than the model's.
     """
-    from augpipe.api import build_loader
+    from augpipe.cli.trainers import make_loader
 
-    config = recipe.loader
-    loader = build_loader(
-        data,
-        recipe.ops("val"),
-        batch_size=config.batch_size,
-        shuffle=False,
-        num_workers=config.num_workers,
-        device=device,
-        dtype=config.dtype,
-        channels_last=config.channels_last,
-    )
+    there = recipe.data.model_copy(update={"val": data})
+    loader = make_loader(recipe.model_copy(update={"data": there}), "val", "val", str(device))
     if list(loader.source.classes) != list(classes):
         raise DataError(
             f"the data has the classes {', '.join(loader.source.classes)}, but the model was "
