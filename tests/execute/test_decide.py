@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from augpipe.execute import warp
-from augpipe.execute.decide import decide
+from augpipe.execute.decide import crops_within, decide
 
 SIDES = st.integers(1, 40)
 SIZES = st.tuples(SIDES, SIDES)
@@ -97,6 +97,22 @@ def test_in_a_picture_of_the_same_size(seed, size):
     assert together(matrix, size, size) == one_by_one(matrix, size, size)
 
 
+@settings(max_examples=80, deadline=None)
+@given(st.integers(0, 2**32), SIZES, SIZES)
+@example(0, (7, 9), (12, 12))
+def test_what_lies_in_its_frame_is_a_crop_as_it_is_without_the_frame(seed, out, source):
+    matrix = batch(seed, out)
+    inset = decide(matrix, out, source).inset
+    found = crops_within(matrix, inset, source)
+    for row, exact in enumerate(found.exact):
+        filled = warp.Rectangle(*inset[row].tolist())
+        crop = warp.as_crop(filled.shift(matrix[row]), filled.size, source)
+        assert exact == (min(filled.size) > 0 and crop is not None and crop.size == filled.size)
+        if exact:
+            turns = found.transpose[row], found.flip_y[row], found.flip_x[row]
+            assert crop == (*found.crop[row], *turns)
+
+
 def test_the_rows_of_these_tests_go_every_way():
     """Or they would prove nothing."""
     rows = [row for seed in range(40) for row in one_by_one(batch(seed, (7, 9)), (7, 9), (12, 12))]
@@ -108,6 +124,12 @@ def test_the_rows_of_these_tests_go_every_way():
     assert any(inset and min(inset.size) > 0 for inset in insets)
     assert any(inset and min(inset.size) <= 0 for inset in insets)
     assert any(inset is None for inset in insets)
+    framed = np.zeros(60, bool)
+    for seed in range(40):
+        matrix = batch(seed, (7, 9))
+        found = decide(matrix, (7, 9), (12, 12))
+        framed |= crops_within(matrix, found.inset, (12, 12)).exact & ~found.exact
+    assert framed.any()
 
 
 @pytest.mark.parametrize(

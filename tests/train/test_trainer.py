@@ -8,6 +8,7 @@ from rich.console import Console
 
 from augpipe.errors import RecipeError, StateError, TrainError
 from augpipe.train import checkpoint
+from augpipe.train import trainer as trainer_module
 from augpipe.train.trainer import Trainer
 
 ADAMW = {"name": "adamw", "lr": 0.01}
@@ -143,6 +144,13 @@ def test_what_was_done_with_model_and_loaders_before_does_not_matter(make_traine
     used._train_loader.set_epoch(5)
     used._val_loader.set_epoch(7)
     assert_same_run(used.fit().out, expected)
+
+
+def test_on_a_processor_a_step_may_use_the_memory_of_the_last(make_trainer, monkeypatch):
+    asked = []
+    monkeypatch.setattr(trainer_module, "keep_memory", lambda: asked.append(True))
+    make_trainer()
+    assert asked == [True]
 
 
 def test_other_data_does_not_resume(make_trainer):

@@ -104,6 +104,21 @@ def insets(matrix: Floats, out: Sizes, source: Sizes) -> Insets:
     return Insets(has_inset, np.where(has_inset[:, None], whole.clip(0, limit), 0).astype(np.int64))
 
 
+def crops_within(matrix: Floats, inset: Whole, source: Sizes) -> Crops:
+    """Which rows are crops where the picture lies, with nothing but fill beside it.
+
+    Args:
+        matrix: (B, 3, 3), output to input coordinates.
+        inset: (B, 4), what of the output the picture fills; see `Insets`.
+        source: the input's height and width.
+    """
+    shift = np.tile(np.eye(3), (len(matrix), 1, 1))
+    shift[:, 1::-1, 2] = inset[:, :2]
+    size = inset[:, 2:] - inset[:, :2]
+    found = crops(matrix @ shift, size, source)
+    return Crops(found.exact & (size > 0).all(axis=1), *found[1:])
+
+
 def _leaves(matrix: Floats, out: Size, source: Size) -> Bools:
     """Of which rows a corner of the output lies outside of the input."""
     corners = project(matrix, corner_points(out))

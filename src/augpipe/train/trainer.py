@@ -15,6 +15,7 @@ from torch.nn.functional import cross_entropy
 
 from augpipe.errors import StateError, TrainError
 from augpipe.loader.device import describe, find_device
+from augpipe.loader.heap import keep_memory
 from augpipe.train import checkpoint, processes
 from augpipe.train.attack import evaluate_attacked
 from augpipe.train.batches import Loader, common_classes, first_batch, pair, windows
@@ -103,6 +104,8 @@ class Trainer:
         voice = (console or Console(stderr=True)) if processes.leads() else Console(quiet=True)
         self._report = Report(voice, config.epochs)
         self._record = Record(RunDir(out), self._report, config, self._classes, statistics)
+        if self._device.type == "cpu":
+            keep_memory()
         seed_torch(seed)
         self._learner = Learner(
             config, train_loader, clock_of(config, train_loader), self._device, statistics

@@ -13,6 +13,7 @@ from augpipe.execute.torch import stage as torch_stage
 from augpipe.pipeline import Pipeline
 from augpipe.plan import Kernel, Plan
 from cases import CASES, CPU_ONLY, EVERY_CASE, single
+from executors import on_cv2, on_torch
 from pictures import noise, photo
 
 SIZE = (75, 100)
@@ -85,6 +86,25 @@ def test_no_fill_shows_at_the_rim_of_an_enlarged_picture():
     out = torch_batch.run(plan, white)
     assert (out[..., 25:325] == 255).all()
     assert (out[..., :25] == 0).all()
+
+
+@pytest.mark.parametrize("then", [[], ["horizontal_flip"], ["rotate90"]], ids=str)
+def test_a_picture_that_is_moved_by_whole_pixels_is_not_sampled(then):
+    crop = {"random_crop": {"size": [75, 75], "padding": 9, "fill": [3, 70.6, 255]}}
+    plan = Pipeline([crop, *then]).plan((75, 75), index=np.arange(16))
+    picture = noise(75, 75)
+    done = on_torch(plan, picture)
+    assert np.array_equal(done, on_cv2(plan, picture))
+    assert len(np.unique(done[..., 1].reshape(16, -1) == 71, axis=0)) > 8  # each has its frame
+
+
+def test_normalised_pictures_may_be_moved_into_fill_of_their_scale():
+    pictures = torch.randn(4, 3, *SIZE, generator=torch.Generator().manual_seed(0))
+    crop = {"random_crop": {"size": list(SIZE), "padding": 30, "fill": 7.25}}
+    out = torch_batch.run(Pipeline([crop]).plan(SIZE, index=np.arange(4)), pictures)
+    kept = out != 7.25
+    assert np.isin(out[kept].numpy(), pictures.numpy()).all()
+    assert 0 < (~kept).sum() < kept.numel()
 
 
 @pytest.mark.parametrize("name", CPU_ONLY)

@@ -17,9 +17,10 @@ from torch.nn import functional as F  # noqa: N812 (its name everywhere)
 
 from augpipe.errors import PlanError
 from augpipe.execute.decide import Decisions, decide
+from augpipe.execute.torch.cut import CUT, cut, cuts_of
 from augpipe.execute.torch.sample import sample
 from augpipe.execute.torch.stage import Kind, Stage, kinds_of
-from augpipe.execute.torch.types import Finish, Given, Tensors, floats, spread
+from augpipe.execute.torch.types import Finish, Given, Tensors, Values, floats, spread
 from augpipe.execute.torch.upright import resample, stands_upright, taps
 from augpipe.execute.warp import HORIZON, NEAREST_NUDGE, Size
 from augpipe.plan import Border, BorderMode, Floats, Warp
@@ -68,11 +69,13 @@ def warp(step: Warp, given: Given) -> tuple[Stage, ...]:
         bounds = _bounds(step, made, _extent(given.size, factor)[:, ::-1])
         sampling = Stage(sample, {**arrays, **bounds}, options=options)
         return (_shrink_in_place(factor, given), sampling) if bilinear else (sampling,)
-    kinds = _kinds(step, made, factor, out, given.size)
+    kinds, cuts = _kinds(step, made, factor, out, given.size)
     sights = [kind for kind in kinds if isinstance(kind, Sight)]
     if any(sight.upright for sight in sights):
         arrays |= taps(_after_shrink(step.matrix, factor), out, _extent(given.size, factor))
-    own = Stage(None, arrays, options=options, kinds=kinds, alike=_alike, floats=bool(sights))
+    own = Stage(
+        None, {**arrays, **cuts}, options=options, kinds=kinds, alike=_alike, floats=bool(sights)
+    )
     return (own,)
 
 
@@ -113,25 +116,29 @@ def _extent(source: Size, factor: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _kinds(
     step: Warp, made: Decisions, factor: NDArray[np.int64], out: Size, source: Size
-) -> list[Kind]:
-    """How each row goes, on the host: cropped, or sampled."""
+) -> tuple[list[Kind], Values]:
+    """How each row goes, on the host: as it is, cut out, or sampled; and from where it is cut."""
     flat = np.all(step.matrix[:, 2, :2] == 0, axis=1)
     inset = _is_inset(step, made)
     free = made.leaves & ~inset
     upright = stands_upright(step.matrix, out) & ~free & (step.interpolation != "nearest")
     sights = np.column_stack([factor, flat, inset, free, upright])
-    cropped = kinds_of(made.crop, made.transpose, made.flip_y, made.flip_x)
-    still = (0, 0, *source, 0, 0, 0)
-    return [
-        (None if crop == still else crop) if exact else Sight(*sight)
-        for exact, crop, sight in zip(made.exact.tolist(), cropped, sights.tolist(), strict=True)
+    filled = np.where(inset[:, None], made.inset, (0, 0, *out))
+    exact, cuts = cuts_of(step.matrix, filled, source)
+    still = exact & (cuts == (0, 0, *source, 0, 0, 0, 0, 0, *source)).all(axis=1)
+    # Where all rows are cut out, or stay, they need not be parted.
+    still &= still.all() | ~exact.all()
+    kinds: list[Kind] = [
+        None if stays else CUT if cut else Sight(*sight)
+        for stays, cut, sight in zip(still.tolist(), exact.tolist(), sights.tolist(), strict=True)
     ]
+    return kinds, {"cut": cuts} if CUT in kinds else {}
 
 
 def _alike(
     pixels: Tensor,
     tensors: Tensors,
-    kind: Sight | tuple[int, ...],
+    kind: Sight | str,
     out: Size,
     nearest: bool,
     mode: BorderMode,
@@ -139,28 +146,13 @@ def _alike(
 ) -> Tensor:
     """Rows of one kind."""
     if not isinstance(kind, Sight):
-        return _crop(pixels, *kind)
+        return cut(pixels, tensors["cut"], finish(tensors["fill"].clone()), out)
     small = _shrink(pixels, kind.fy, kind.fx, finish)
     if kind.upright:
         sampled = resample(small, tensors, out)
     else:
         sampled = _sample(small, tensors, out, nearest, mode, kind)
     return finish(_fill_around(sampled, tensors) if kind.inset else sampled)
-
-
-def _crop(
-    pixels: Tensor,
-    top: int,
-    left: int,
-    bottom: int,
-    right: int,
-    transpose: int,
-    flip_y: int,
-    flip_x: int,
-) -> Tensor:
-    part = pixels[:, :, top:bottom, left:right]
-    part = part.transpose(2, 3) if transpose else part
-    return part.flip([axis for axis, flip in ((2, flip_y), (3, flip_x)) if flip])
 
 
 def _shrink_in_place(factor: NDArray[np.int64], given: Given) -> Stage:
