@@ -84,7 +84,7 @@ DECISIONS = {
     "as_inset": (warp, lambda inset: inset),
     "leaves": (warp, bool),
     "meets_horizon": (warp, bool),
-    "_stays_within": (cv2_warp, bool),
+    "stays_within": (cv2_warp, bool),
 }
 
 
@@ -120,7 +120,7 @@ def test_decisions_are_those_about_the_whole_picture(border, monkeypatch):
         assert of_region == made
         all_made |= {(name, bool(told)) for name, told in made}
         made.clear()
-    expected = {"as_crop", "_stays_within"}
+    expected = {"as_crop", "stays_within"}
     expected |= {"leaves"} if border else set()
     expected |= {"as_inset"} if border and border.mode == "constant" else set()
     assert {(name, told) for name in expected for told in (True, False)} <= all_made

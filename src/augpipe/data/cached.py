@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from augpipe.data.dataset import ImageDataset
 from augpipe.data.files import FileDataset
 from augpipe.data.sample import Decoded, Row, Source
-from augpipe.data.store import SCALES, Stamp
+from augpipe.data.store import SCALES, Found, Stamp
 from augpipe.data.stores import DiskStore, RamStore
 from augpipe.errors import DataError, DecodeError
 from augpipe.region import Region
@@ -91,7 +91,7 @@ class CachedDataset(ImageDataset):
         if found is None:
             row = self.source.row(index)
             return Row(_CachedSource(self, index, stamp, row.source.size, row.source), row.targets)
-        source = _CachedSource(self, index, stamp, found.size)
+        source = _CachedSource(self, index, stamp, found.size, found=found)
         return Row(source, self.source.targets(index, found.size))
 
     def where(self, index: int) -> str:
@@ -154,6 +154,7 @@ class _CachedSource:
         stamp: of its file, from before that was read.
         size: (height, width) of the upright, full-size picture.
         opened: the picture in its file, if that has been read.
+        found: the picture at some scale, if it has been looked for.
     """
 
     cache: CachedDataset
@@ -161,11 +162,12 @@ class _CachedSource:
     stamp: Stamp
     size: tuple[int, int]
     opened: Source | None = None
+    found: Found | None = None
 
     def decode(self, scale: int = 1, region: Region | None = None) -> Decoded:
         """The whole picture out of the cache; read-only."""
         store = self.cache.store
-        found = store.find(self.index, scale, self.stamp) if scale in SCALES else None
+        found = self._kept(scale)
         if found:
             return store.pixels(found)
         source = self.opened or self.cache.open_again(self.index, self.size)
@@ -179,6 +181,11 @@ class _CachedSource:
             return source.decode(scale, region)  # which may lie where the file is not damaged
         store.add(self.index, scale, self.stamp, self.size, decoded)
         return decoded
+
+    def _kept(self, scale: int) -> Found | None:
+        if self.found and self.found.scale == scale:
+            return self.found
+        return self.cache.store.find(self.index, scale, self.stamp) if scale in SCALES else None
 
 
 def default_folder(source: ImageDataset) -> Path:

@@ -57,12 +57,14 @@ class Found(NamedTuple):
 
     Attributes:
         offset: where its header begins.
+        scale: that it was asked for at, and found.
         stamp: of the file it was decoded from.
         size: (height, width) of the upright, full-size picture.
         shape: (h, w) of the pixels.
     """
 
     offset: int
+    scale: int
     stamp: Stamp
     size: tuple[int, int]
     shape: tuple[int, int]
@@ -186,13 +188,13 @@ class Store:
         return offset is not None and self._publish(row, places, offset)
 
     def _found(self, slot: int, offset: int, row: int, stamp: Stamp) -> Found | None:
-        found = self._entry(offset, row)
+        found = self._entry(offset, SCALES[slot % len(SCALES)], row)
         if found is None or not self._believes(slot, found):
             self._forget(slot, offset)
             return None
         return found if found.stamp == stamp else None
 
-    def _entry(self, offset: int, row: int) -> Found | None:
+    def _entry(self, offset: int, scale: int, row: int) -> Found | None:
         """What the file says is there, if that can be."""
         if offset < self._start or offset % 8 or not self._reaches(offset + _AT_PIXELS):
             return None
@@ -200,7 +202,7 @@ class Store:
         pixels = height * width
         if own != row or not pixels or not self._reaches(offset + _AT_PIXELS + 3 * pixels):
             return None
-        return Found(offset, (mtime, size), (tall, wide), (height, width))
+        return Found(offset, scale, (mtime, size), (tall, wide), (height, width))
 
     def _believes(self, slot: int, found: Found) -> bool:
         if self._believed is None or self._believed[slot]:

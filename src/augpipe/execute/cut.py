@@ -8,6 +8,9 @@ looks like does not depend on the decoder.
 from __future__ import annotations
 
 from math import ceil
+from typing import Any
+
+from numpy.typing import NDArray
 
 from augpipe.data.sample import Decoded
 from augpipe.errors import PlanError
@@ -47,6 +50,25 @@ def cut_to_region(decoded: Decoded, plan: Plan, row: int) -> Decoded:
     matrix[0, 2] = x0 - start_x
     matrix[1, 2] = y0 - start_y
     return Decoded(image[start_y:stop_y, start_x:stop_x], matrix)
+
+
+def cut_full_size(decoded: Decoded, plan: Plan, row: int) -> NDArray[Any] | None:
+    """The same of pixels that are upright and of full size; None if they are not, or not all there.
+
+    Args:
+        decoded: a picture or a part of it.
+        plan: a plan of B rows that mixes no pictures.
+        row: which of them.
+    """
+    image, matrix = decoded
+    (xx, xy, across), (yx, yy, down), _ = matrix.tolist()
+    if (xx, xy, yx, yy) != (1, 0, 0, 1) or across % 1 or down % 1:
+        return None
+    top, left, bottom, right = plan.sight.regions[row] or (0, 0, *plan.size[row].tolist())
+    rows, columns = (top + int(down), bottom + int(down)), (left + int(across), right + int(across))
+    if min(rows[0], columns[0]) < 0 or rows[1] > image.shape[0] or columns[1] > image.shape[1]:
+        return None
+    return image[slice(*rows), slice(*columns)]
 
 
 def _along(

@@ -21,7 +21,8 @@ class Crops(NamedTuple):
     """Which of B warps compute no pixel.
 
     Attributes:
-        exact: (B,), whether it is a crop of just the output's size. What follows is 0 where not.
+        exact: (B,), whether it is a crop of just the output's size, or of any, if these are asked
+            for. What follows is 0 where not.
         crop: (B, 4) top, left, bottom, right in the input, half-open,
         transpose: (B,), whether it is transposed then,
         flip_y: (B,), and turned upside down then,
@@ -73,19 +74,19 @@ def decide(matrix: Floats, out: Size, source: Size) -> Decisions:
         out: the output's height and width.
         source: the input's height and width.
     """
-    away = _leaves(matrix, out, source)
+    away = leaving(matrix, out, source)
     return Decisions(*crops(matrix, out, source), away, *insets(matrix, out, source))
 
 
-def crops(matrix: Floats, out: Sizes, source: Sizes) -> Crops:
-    """Which rows `as_crop` says are crops of the output's size."""
+def crops(matrix: Floats, out: Sizes, source: Sizes, *, scaled: bool = False) -> Crops:
+    """Which rows `as_crop` says are crops of the output's size, or of any if they may be scaled."""
     axes = _axes(matrix)
     extent = _swapped(np.asarray(out), axes.turned)
     end = axes.start + axes.along * extent
     edges = np.hstack([np.minimum(axes.start, end), np.maximum(axes.start, end)])
     whole = np.rint(edges)
     low, high = whole[:, :2], whole[:, 2:]
-    holds = (low >= 0) & (high <= source) & (high - low == extent)
+    holds = (low >= 0) & (high <= source) & (scaled | (high - low == extent))
     exact = axes.straight & holds.all(axis=1) & (np.abs(edges - whole) <= EPSILON).all(axis=1)
     down, across = _swapped(axes.along, axes.turned).T < 0
     crop = np.where(exact[:, None], whole, 0).astype(np.int64)
@@ -119,10 +120,10 @@ def crops_within(matrix: Floats, inset: Whole, source: Sizes) -> Crops:
     return Crops(found.exact & (size > 0).all(axis=1), *found[1:])
 
 
-def _leaves(matrix: Floats, out: Size, source: Size) -> Bools:
-    """Of which rows a corner of the output lies outside of the input."""
+def leaving(matrix: Floats, out: Sizes, source: Sizes) -> Bools:
+    """Of which rows a corner of the output lies outside of the input, as `leaves` says."""
     corners = project(matrix, corner_points(out))
-    beyond = corners.max(axis=1) - source[::-1]
+    beyond = corners.max(axis=1) - np.asarray(source)[..., ::-1]
     return np.asarray((corners.min(axis=(1, 2)) < -EPSILON) | (beyond.max(axis=1) > EPSILON))
 
 

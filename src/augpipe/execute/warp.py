@@ -137,10 +137,12 @@ def as_inset(matrix: Floats, out: Size, source: Size) -> Rectangle | None:
     return Rectangle(*(min(max(round(edge), 0), limit) for edge, limit in edges))
 
 
-def corner_points(size: Size) -> Floats:
-    """(4, 3): the corners of a picture as (x, y, 1), clockwise from the top left."""
-    height, width = size
-    return np.array([[0, 0, 1], [width, 0, 1], [width, height, 1], [0, height, 1]], np.float64)
+def corner_points(size: Size | NDArray[np.int64]) -> Floats:
+    """(..., 4, 3): the corners of pictures of (..., 2) sizes as (x, y, 1), from the top left on."""
+    sides = np.asarray(size)[..., None, ::-1]
+    points = np.ones((*sides.shape[:-2], 4, 3))
+    points[..., :2] = sides * [[0, 0], [1, 0], [1, 1], [0, 1]]
+    return points
 
 
 def project(matrix: Floats, points: Floats) -> Floats:
@@ -148,7 +150,7 @@ def project(matrix: Floats, points: Floats) -> Floats:
 
     Args:
         matrix: (3, 3); or (B, 3, 3), of which each maps (N, 3) points.
-        points: those.
+        points: those; or (B, N, 3), others for each.
     """
     moved = points @ matrix.swapaxes(-1, -2)
     return np.asarray(moved[..., :2] / np.maximum(moved[..., 2:], HORIZON))

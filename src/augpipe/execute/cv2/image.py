@@ -12,9 +12,9 @@ from typing import cast
 import numpy as np
 
 from augpipe.boxes import AS_INSIDE
-from augpipe.data.sample import Decoded, Picture, Sample
+from augpipe.data.sample import Picture, Sample
 from augpipe.errors import AugpipeError, PlanError, suggest, within
-from augpipe.execute.cut import cut_to_region
+from augpipe.execute.cut import cut_full_size, cut_to_region
 from augpipe.execute.cv2 import (
     color,
     displace,
@@ -26,13 +26,13 @@ from augpipe.execute.cv2 import (
     noise,
     weather,
 )
-from augpipe.execute.cv2.exact import exact_rows
 from augpipe.execute.cv2.mix import Part
 from augpipe.execute.cv2.mix import run as run_mix
+from augpipe.execute.cv2.ready import ready_rows
 from augpipe.execute.cv2.types import Image, Kernels, Values, fitting
 from augpipe.execute.cv2.warp import sample
 from augpipe.execute.targets import Moving
-from augpipe.execute.warp import Rectangle, Size
+from augpipe.execute.warp import Rectangle
 from augpipe.plan import Branch, Floats, Kernel, Lookup, Mix, Plan, Recolor, Step, Warp
 from augpipe.rows import own_steps
 
@@ -87,20 +87,16 @@ def _carry_out(
     own = cast(Picture, pictures[0])
     size = int(plan.size[row, 0]), int(plan.size[row, 1])
     moving = Moving.start(own.targets, size)
-    exact = None if window else exact_rows(plan)[row]
-    if exact and _is_whole(own.decoded, size):
+    ready = None if window else ready_rows(plan)[row]
+    seen = cut_full_size(own.decoded, plan, row) if ready else None
+    if ready and seen is not None:
         moving = moving.through(plan.steps[0], row) if moving.present else moving
-        return _through(plan.steps[1:], row, Part(exact.take(own.decoded.image), moving))
+        return _through(plan.steps[1:], row, Part(ready.take(seen), moving))
     image, decoder = cut_to_region(own.decoded, plan, row)
     stored = None if decoder.tobytes() == _UPRIGHT else decoder
     if stored is not None and not (plan.steps and isinstance(plan.steps[0], Warp)):
         image, stored = sample(image, stored, size), None
     return _through(plan.steps, row, Part(image, moving), window, stored)
-
-
-def _is_whole(decoded: Decoded, size: Size) -> bool:
-    """Whether it is the whole upright picture."""
-    return decoded.image.shape[:2] == size and decoded.matrix.tobytes() == _UPRIGHT
 
 
 def _render(

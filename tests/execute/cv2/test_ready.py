@@ -1,4 +1,4 @@
-"""Warps that compute no pixel: found for many rows at once, and the same pixels."""
+"""Warps that are decided for many rows at once, and the same pixels."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import pytest
 
 from augpipe.data.sample import Decoded, Picture, Targets
 from augpipe.errors import PlanError
+from augpipe.execute.cut import cut_full_size
 from augpipe.execute.cv2 import image as cv2_image
-from augpipe.execute.cv2.exact import exact_rows
+from augpipe.execute.cv2.ready import Exact, Sampled, Scaled, ready_rows
 from augpipe.pipeline import Pipeline
 from augpipe.plan import Border, Plan, Warp
 
@@ -21,19 +22,29 @@ ROWS = np.arange(24)
 FILL = (9.0, 80.0, 200.0)
 TURNED = {"affine": {"degrees": 20, "fill": 7, "p": 0.5}}
 
-# How an op is carried out on all rows: exactly, with a frame around, or some of them not.
+CROP = {"size": [12, 20], "scale": [0.02, 0.9]}
+
+# Ops, and how they are carried out on rows of a plan.
 OPS = {
-    "flip": ([{"horizontal_flip": {}}, {"vertical_flip": {}}], "exact"),
-    "turn": (["rotate90"], "exact"),
-    "crop": ([{"random_crop": {"size": [12, 20]}}, {"horizontal_flip": {}}], "exact"),
-    "pad": ([{"pad": {"padding": [1, 2, 3, 4], "fill": 77}}, {"vertical_flip": {}}], "framed"),
-    "padded crop": ([{"random_crop": {"size": [36, 24], "padding": 4}}], "framed"),
-    "sometimes turned": ([TURNED], "some"),
-    "resize": ([{"resize": {"size": [20, 30]}}], "none"),
-    "reflect": ([{"pad": {"padding": 5, "border": "reflect"}}], "none"),
-    "colour first": ([{"solarize": {"p": 1}}, {"horizontal_flip": {"p": 1}}], "none"),
-    "nothing": ([], "none"),
+    "flip": ([{"horizontal_flip": {}}, {"vertical_flip": {}}], {Exact}),
+    "turn": (["rotate90"], {Exact}),
+    "crop": ([{"random_crop": {"size": [12, 20]}}, {"horizontal_flip": {}}], {Exact}),
+    "pad": ([{"pad": {"padding": [1, 2, 3, 4], "fill": 77}}, {"vertical_flip": {}}], {Exact}),
+    "padded crop": ([{"random_crop": {"size": [36, 24], "padding": 4}}], {Exact}),
+    "sometimes turned": ([TURNED], {Exact, None}),
+    "turned inside": ([{"affine": {"degrees": 20}}, {"center_crop": {"size": 15}}], {Sampled}),
+    "resize": ([{"resize": {"size": [20, 30]}}], {Scaled}),
+    "enlarged": ([{"resize": {"size": [75, 50]}}, "rotate90", "vertical_flip"], {Scaled}),
+    "resized crop": ([{"random_resized_crop": CROP}, "horizontal_flip"], {Scaled, Sampled, None}),
+    "turned crop": ([{"random_resized_crop": CROP}, "rotate90"], {Scaled, Sampled, None}),
+    "shrunk": ([{"resize": {"size": [10, 20]}}], {None}),
+    "perspective": ([{"perspective": {"p": 1}}, {"center_crop": {"size": 8}}], {None}),
+    "nearest": ([{"resize": {"size": [20, 30], "interpolation": "nearest"}}], {None}),
+    "reflect": ([{"pad": {"padding": 5, "border": "reflect"}}], {None}),
+    "colour first": ([{"solarize": {"p": 1}}, {"horizontal_flip": {"p": 1}}], {None}),
+    "nothing": ([], {None}),
 }
+FRAMED = {"pad", "padded crop"}
 
 
 def made(plan: Plan, row: int, picture: np.ndarray, targets: Targets | None = None):
@@ -49,26 +60,48 @@ def test_many_rows_give_what_single_ones_give(name, noise):
     together = Pipeline(ops).plan([SIZE] * len(ROWS), index=ROWS)
     for row in ROWS:
         alone = Pipeline(ops).plan(SIZE, index=row)
-        assert exact_rows(alone) == [None]
+        assert ready_rows(alone) == [None]
         found, expected = made(together, row, picture), made(alone, 0, picture)
         assert np.array_equal(found.image, expected.image)
 
 
 @pytest.mark.parametrize("name", OPS)
 def test_what_is_found(name):
-    ops, kind = OPS[name]
-    rows = exact_rows(Pipeline(ops).plan([SIZE] * len(ROWS), index=ROWS))
+    ops, kinds = OPS[name]
+    rows = ready_rows(Pipeline(ops).plan([SIZE] * len(ROWS), index=ROWS))
     assert len(rows) == len(ROWS)
-    found = [row for row in rows if row]
-    assert {"none": not found, "some": 0 < len(found) < len(rows)}.get(kind, len(found) == 24)
-    assert any(row.border for row in found) == (kind == "framed")
+    assert {row and type(row) for row in rows} == kinds
+    assert any(isinstance(row, Exact) and row.border for row in rows) == (name in FRAMED)
+
+
+@pytest.mark.parametrize("name", OPS)
+@pytest.mark.parametrize("margin", [0, 2])
+def test_it_is_the_same_of_what_was_decoded_of_a_picture(name, margin, noise):
+    """A decoder gives at least what is looked at, and says by its matrix where that lies."""
+    ops, _ = OPS[name]
+    picture = noise[: SIZE[0], : SIZE[1]]
+    plan = Pipeline(ops).plan([SIZE] * len(ROWS), index=ROWS)
+    for row in ROWS:
+        region = plan.sight.regions[row] or (0, 0, *SIZE)
+        top, left = (max(0, edge - margin) for edge in region[:2])
+        part = picture[top : region[2] + margin, left : region[3] + margin]
+        where = np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1.0]])
+        found = cv2_image.run(plan, row, [Picture(Decoded(part, where), Targets())])
+        assert np.array_equal(found.image, made(plan, row, picture).image)
+
+
+@pytest.mark.parametrize("scale", [0.5, -1.0], ids=["smaller", "mirrored"])
+def test_of_pixels_that_are_no_upright_full_size_ones_nothing_is_ready(scale, noise):
+    plan = Pipeline(OPS["resized crop"][0]).plan([SIZE] * len(ROWS), index=ROWS)
+    decoded = Decoded(noise[:15, :20], np.diag([scale, abs(scale), 1.0]))
+    assert [cut_full_size(decoded, plan, row) for row in ROWS] == [None] * len(ROWS)
 
 
 def test_rows_of_many_sizes(noise):
     sizes = [(height, width) for height in (20, 31, 40) for width in (20, 33, 50)]
     ops = [{"center_crop": {"size": 18}}, {"horizontal_flip": {}}]
     plan = Pipeline(ops).plan(sizes, index=np.arange(9))
-    assert all(exact_rows(plan))
+    assert all(ready_rows(plan))
     for row, (height, width) in enumerate(sizes):
         picture = noise[:height, :width]
         alone = Pipeline(ops).plan((height, width), index=row)
@@ -91,7 +124,7 @@ def test_a_frame_around_whatever_is_left_of_the_picture(turn, shift, noise):
     canvas[np.ix_(rows, columns)] = picture[np.ix_(y[rows], x[columns])]
     plan = Plan(np.tile((20, 30), (8, 1)), (warp,))
     shown = len(rows) > 0 and len(columns) > 0
-    assert [bool(row) for row in exact_rows(plan)] == [shown] * 8
+    assert [bool(row) for row in ready_rows(plan)] == [shown] * 8
     assert np.array_equal(made(plan, 5, picture).image, canvas)
 
 
@@ -123,7 +156,7 @@ def test_pictures_are_never_written_to(noise):
 
 def test_what_was_found_goes_with_its_plan():
     plan = Pipeline([{"rotate90": {}}]).plan([SIZE] * 8, index=np.arange(8))
-    assert exact_rows(plan) is exact_rows(plan)
+    assert ready_rows(plan) is ready_rows(plan)
     gone = ref(plan)
     del plan
     gc.collect()
@@ -148,7 +181,7 @@ def test_of_the_parts_of_a_mix_only_what_is_seen(mix, noise):
     each = [np.roll(noise[: SIZE[0], : SIZE[1]], n, axis=0) for n in range(pipeline.pictures)]
     pictures = [Picture(Decoded(one, np.eye(3)), Targets()) for one in each]
     together = pipeline.plan([[SIZE] * len(each)] * len(ROWS), index=ROWS)
-    assert any(exact_rows(leaf)[0] for leaf in together.leaves)
+    assert any(ready_rows(leaf)[0] for leaf in together.leaves)
     for row in ROWS:
         alone = pipeline.plan([[SIZE] * len(each)], index=[row])
         found, expected = (cv2_image.run(*p, pictures).image for p in ((together, row), (alone, 0)))
