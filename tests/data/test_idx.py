@@ -1,5 +1,6 @@
 import gzip
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -70,7 +71,8 @@ def test_pictures_may_have_colours(tmp_path):
     ("content", "message"),
     [
         (idx(IMAGES)[:-1], r"announces \(6, 4, 5\) bytes, but 119 follow"),
-        (idx(IMAGES) + b"!", "but 121 follow"),
+        (idx(IMAGES) + b"!", "but more follow"),
+        (gzip.compress(idx(IMAGES) + b"!"), "but more follow"),
         (idx(IMAGES)[:9], "no IDX file"),
         (b"\0\0\x08", "no IDX file"),
         (b"", "no IDX file"),
@@ -84,6 +86,23 @@ def test_damaged_files_are_refused_by_name(files, content, message):
     files.write_bytes(content)
     with pytest.raises(DataError, match=rf"train-images-idx3-ubyte.*{message}"):
         open_dataset(files)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "packed"])
+def test_a_file_is_not_unpacked_beyond_what_there_is_memory_for(files, pack):
+    files.write_bytes(pack(struct.pack(">HBB3I", 0, 8, 3, 2**20, 2**20, 2**20) + bytes(2**20)))
+    with pytest.raises(DataError, match=r"announces \(1048576, .*bytes of memory are free"):
+        open_dataset(files)
+
+
+def test_of_a_bomb_no_more_is_unpacked_than_its_head_announces(files):
+    files.write_bytes(gzip.compress(idx(IMAGES) + bytes(2**26)))
+    tracemalloc.start()
+    with pytest.raises(DataError, match="but more follow"):
+        open_dataset(files)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**24
 
 
 def test_labels_that_are_not_there_are_named(files, tmp_path):

@@ -11,13 +11,16 @@ import gzip
 import math
 import zlib
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from augpipe.data.arrays import ArrayDataset
 from augpipe.data.paths import existing_file, read_file
+from augpipe.data.room import free_memory
 from augpipe.errors import DataError, within
 
 _UINT8 = b"\0\0\x08"
@@ -36,7 +39,8 @@ class IdxDataset(ArrayDataset):
         classes: the names of the classes; by default the numbers up to the largest label.
 
     Raises:
-        DataError: a file is missing, is no IDX file of bytes, or ends too early.
+        DataError: a file is missing, is no IDX file of bytes, ends too early, or announces more
+            than there is memory for.
     """
 
     def __init__(
@@ -69,23 +73,30 @@ def _beside(path: Path) -> Path:
 
 def _read(path: Path) -> NDArray[np.uint8]:
     content = read_file(existing_file(path))
+    packed = content.startswith(_PACKED)
+    stream = BytesIO(content)
     with within(str(path)):
-        if content.startswith(_PACKED):
-            content = _unpacked(content)
-        head = 4 + 4 * content[3] if len(content) > 3 else 4
-        if not content.startswith(_UINT8) or len(content) < head:
-            raise DataError("this is no IDX file of unsigned bytes")
-        shape = tuple(np.frombuffer(content[4:head], ">u4").tolist())
-        if len(content) - head != math.prod(shape):
-            raise DataError(
-                f"its head announces {shape} bytes, but {len(content) - head} follow; it is cut "
-                "short or damaged: fetch it again"
-            )
-        return np.frombuffer(content, np.uint8, offset=head).reshape(shape)
+        try:
+            return _parsed(gzip.GzipFile(fileobj=stream) if packed else stream)
+        except (EOFError, OSError, zlib.error) as error:
+            raise DataError(f"cannot be unpacked: {error}") from error
 
 
-def _unpacked(content: bytes) -> bytes:
-    try:
-        return gzip.decompress(content)
-    except (EOFError, OSError, zlib.error) as error:
-        raise DataError(f"cannot be unpacked: {error}") from error
+def _parsed(stream: BinaryIO | gzip.GzipFile) -> NDArray[np.uint8]:
+    """No more of the stream is read, and unpacked, than its head announces."""
+    kind = stream.read(4)
+    head = stream.read(4 * kind[3]) if kind.startswith(_UINT8) and len(kind) == 4 else b""
+    if not head or len(head) < 4 * kind[3]:
+        raise DataError("this is no IDX file of unsigned bytes")
+    shape = tuple(np.frombuffer(head, ">u4").tolist())
+    announced, free = math.prod(shape), free_memory()
+    if announced > free:
+        raise DataError(f"its head announces {shape} bytes, and {free:,} bytes of memory are free")
+    content = stream.read(announced + 1)
+    if len(content) != announced:
+        follow = "more" if len(content) > announced else len(content)
+        raise DataError(
+            f"its head announces {shape} bytes, but {follow} follow; it is cut short or damaged: "
+            "fetch it again"
+        )
+    return np.frombuffer(content, np.uint8).reshape(shape)

@@ -17,7 +17,6 @@ from augpipe.loader.mates import Batches, Mates
 from augpipe.loader.order import Key
 from augpipe.loader.resident import Resident
 from augpipe.loader.tracks import Stage, Track, tracks_of
-from augpipe.pipeline import Pipeline
 from augpipe.plan import Plan
 
 
@@ -76,8 +75,7 @@ class Again:
             for place, mate in enumerate(mates.keys)
             if place != mates.at
         ]
-        size = tuple(host.images.shape[-2:])
-        plan = self._plan(self._later, mates, size, percentile)
+        plan = self._finish.plan(self._later, host.images.shape[-2:], mates, percentile)
         return [*own, *others, self._on_batch(mates, host, plan)]
 
     def _on_batch(self, mates: Mates, host: Batch, plan: Plan) -> Track:
@@ -96,23 +94,11 @@ class Again:
         mates = Mates.everyone(key, [key])
         if self._later is not None and any(op.partners for op in self._later):
             mates = Mates.everyone(key, self._batches.of(key))
-            plan = self._plan(self._later, mates, sample.image.shape[:2], percentile)
+            plan = self._finish.plan(self._later, sample.image.shape[:2], mates, percentile)
             mates = mates.needed_by(plan)
         keys = mates.keys
         samples = [sample if k == key else self._keyed.sample(k, percentile) for k in keys]
         return mates, self._keyed.collate(keys, samples)
-
-    def _plan(
-        self,
-        later: Pipeline,
-        mates: Mates,
-        size: tuple[int, ...],
-        percentile: float | None,
-        view: int = 0,
-    ) -> Plan:
-        """What is done on their batch to samples of a size."""
-        drawn_by = {"seed": self._keyed.seed, "percentile": percentile, **mates.provenance}
-        return mates.share(later.plan(size, view=view, **drawn_by))
 
     def _record(
         self, mates: Mates, host: Batch, percentile: float | None, view: int
@@ -120,8 +106,8 @@ class Again:
         """What batches drew for the sample; where they mix, with the rows that took part."""
         if self._later is None:
             return ()
-        size = tuple(host.images.shape[-2:])
-        own = self._plan(self._later, mates, size, percentile, view).params(mates.at)
+        plan = self._finish.plan(self._later, host.images.shape[-2:], mates, percentile, view)
+        own = plan.params(mates.at)
         mixed = len(mates.places) > 1
         return ({"op": "batch", "rows": mates.rows}, *own) if mixed else own
 

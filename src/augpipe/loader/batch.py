@@ -83,6 +83,12 @@ class Batch:
             return self.labels
         return [{name: values[b] for name, values in many.items()} for b in range(len(self))]
 
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Epoch, rows and repeats, as `Pipeline.plan` takes them."""
+        own = {"index": self.index.numpy(), "repeat": self.repeat.numpy()}
+        return {"epoch": self.epoch, **own}
+
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Self:
         """The batch on that device."""
         return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -119,29 +119,33 @@ class Finish:
             if batch.images.ndim == 5:
                 batch = replace(batch, images=self._views(part, batch, percentile, mates, form))
             else:
-                batch = self.apply(self._plan(part, batch, percentile, mates), batch, host, form)
+                plan = self.plan(part, batch.images.shape[-2:], mates or batch, percentile)
+                batch = self.apply(plan, batch, host, form)
         return batch
 
     def _sent(self, batch: Batch) -> Batch:
         return batch if self._device is None else batch.to(self._device, non_blocking=True)
 
-    def _plan(
+    def plan(
         self,
         part: Pipeline,
-        batch: Batch,
-        percentile: float | None,
-        mates: Mates | None,
+        size: Sequence[int],
+        of: Batch | Mates,
+        percentile: float | None = None,
         view: int = 0,
     ) -> Plan:
-        own = {"epoch": batch.epoch, "index": batch.index.numpy(), "repeat": batch.repeat.numpy()}
-        plan = part.plan(
-            batch.images.shape[-2:],
-            seed=self._seed,
-            percentile=percentile,
-            view=view,
-            **(mates.provenance if mates else own),
-        )
-        return mates.share(plan) if mates else plan
+        """What a part does to samples of a size.
+
+        Args:
+            part: one of the pipelines.
+            size: height and width of all pictures.
+            of: the batch, or those of it that are made.
+            percentile: instead of what is drawn, put every draw there.
+            view: which of several.
+        """
+        drawn_by = {"seed": self._seed, "percentile": percentile, **of.provenance}
+        plan = part.plan((size[0], size[1]), view=view, **drawn_by)
+        return of.share(plan) if isinstance(of, Mates) else plan
 
     def apply(self, plan: Plan, batch: Batch, host: Batch, form: Form = _AS_IT_IS) -> Batch:
         """The batch after a plan.
@@ -171,7 +175,7 @@ class Finish:
         """(B, views, 3, H, W): each view by draws of its own."""
         done = []
         for view, images in enumerate(batch.images.unbind(1)):
-            plan = self._plan(part, replace(batch, images=images), percentile, mates, view)
+            plan = self.plan(part, images.shape[-2:], mates or batch, percentile, view)
             done.append(self._run(plan, images, form))
         return torch.stack(done, dim=1)
 
