@@ -1,10 +1,10 @@
 """From image files to batches: augpipe beside its peers, on the same work.
 
-    python benchmarks/loader.py FOLDER [--tasks NAME ...] [--only NAME ...] [--rounds 5]
+    python benchmarks/loader.py FOLDER [--tasks NAME ...] [--only NAME ...] [--rounds 5] [--epochs 2]
 
 FOLDER has one folder per class. Each system runs in fresh processes, in turns, one thread per
 process; systems made of threads get as many threads as the others get workers. The first epoch
-counts for the time to its first batch and for nothing else. A peer runs if it is installed:
+counts for the time to its first batch and for nothing else, so many more are timed. A peer runs if it is installed:
 
     pip install albumentations grain spdl webdataset litdata ffcv nvidia-dali-cuda130
 
@@ -54,6 +54,7 @@ class Bench:
         scratch: a folder for what is made of them.
         names: the systems.
         workers: processes, or threads, of each.
+        epochs: how many are timed.
         archives: the systems' own copies of folders.
         failed: for the current task, why systems have no figures.
     """
@@ -62,6 +63,7 @@ class Bench:
     scratch: Path
     names: Sequence[str]
     workers: int
+    epochs: int
     archives: dict[tuple[str, Path], str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
@@ -99,7 +101,7 @@ class Bench:
             print(f"{part} {task}: {name}", file=sys.stderr)
             try:
                 archive = self._archive(name, folder)
-                job = Job(name, task, str(folder), archive, batch_size, self.workers)
+                job = Job(name, task, str(folder), archive, batch_size, self.workers, self.epochs)
                 yield name, run_apart(part, job)
             except FailedError as error:
                 self.failed[name] = str(error)
@@ -172,12 +174,13 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", metavar="NAME", default=list(SYSTEMS), choices=SYSTEMS)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--epochs", type=int, default=2, help="timed, after the first; default: 2")
     arguments = parser.parse_args()
     if not arguments.folder.is_dir() or not pictures(arguments.folder):
         parser.error(f"no pictures in folders of classes below {arguments.folder}")
     names = [name for name in SYSTEMS if name == REFERENCE or name in arguments.only]
     with tempfile.TemporaryDirectory() as scratch:
-        bench = Bench(arguments.folder, Path(scratch), names, arguments.workers)
+        bench = Bench(arguments.folder, Path(scratch), names, arguments.workers, arguments.epochs)
         report(bench, arguments.tasks, arguments.rounds)
 
 

@@ -60,6 +60,7 @@ class Job:
         archive: where the system's own copy of them lies, if it has one.
         batch_size: pictures in a batch.
         workers: processes, or threads of systems that have threads.
+        epochs: how many are timed, after the first.
     """
 
     system: str
@@ -68,6 +69,7 @@ class Job:
     archive: str
     batch_size: int
     workers: int
+    epochs: int = 2
 
     @property
     def does(self) -> Task:

@@ -17,8 +17,6 @@ from loaders.base import SIZE, Job, pictures
 from loaders.systems import SYSTEMS
 from loaders.usage import cpu_seconds, proportional_set_size
 
-TIMED_EPOCHS = 2
-
 
 def prepare(job: Job) -> None:
     """Write the system's own copy of the pictures."""
@@ -42,10 +40,10 @@ def measure(job: Job) -> dict[str, float]:
             _check(_images(batch), job)
 
     images, cpu, start = 0, cpu_seconds(), time.perf_counter()
-    for _ in range(TIMED_EPOCHS):
+    for _ in range(job.epochs):
         images += sum(len(_images(batch)) for batch in loader)
     seconds, cpu = time.perf_counter() - start, cpu_seconds() - cpu
-    _check_count(images, TIMED_EPOCHS, job)
+    _check_count(images, job.epochs, job)
     return {
         "rate": images / seconds,
         "cpu": 1000 * cpu / images,
