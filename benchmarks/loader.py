@@ -1,10 +1,11 @@
 """From image files to batches: augpipe beside its peers, on the same work.
 
-    python benchmarks/loader.py FOLDER [--tasks NAME ...] [--only NAME ...] [--rounds 5] [--epochs 2]
+    python benchmarks/loader.py FOLDER [--tasks NAME ...] [--only NAME ...] [--epochs 2]
 
 FOLDER has one folder per class. Each system runs in fresh processes, in turns, one thread per
 process; systems made of threads get as many threads as the others get workers. The first epoch
-counts for the time to its first batch and for nothing else, so many more are timed. A peer runs if it is installed:
+counts for the time to its first batch and for nothing else; those after it are timed. A peer runs
+if it is installed:
 
     pip install albumentations grain spdl webdataset litdata ffcv nvidia-dali-cuda130
 

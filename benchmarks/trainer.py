@@ -1,19 +1,19 @@
 """What the trainer costs beside a loop that somebody writes by hand: host time of a step.
 
 The same network, the same batches, as many steps: once in `Trainer`, once in the loop of
-`by_hand` below, in turns, each in a fresh process. The batches are made before the clock starts,
-so that no loader is measured; the trainer's checkpoints, curves and tables are part of what it
-does, but are written after the last step and counted apart.
+`by_hand` below, in turns, several times in one process, in fresh processes. The batches are made
+before the clock starts, so that no loader is measured; the trainer's checkpoints, curves and tables
+are part of what it does, but are written after the last step and counted apart.
 
-    python benchmarks/trainer.py                       # a tiny network and the recipes', 7 rounds
+    python benchmarks/trainer.py                       # a tiny network and the recipes', 5 processes
     python benchmarks/trainer.py --rounds 3 --threads 2 --device cuda
 
 The trainer keeps its memory from step to step on a CPU (`augpipe.loader.heap`), which is worth
 more than all that it adds; so the loop by hand is measured with that too, and the overhead is over
 that one.
 
-Prints a Markdown table: milliseconds a step, medians over rounds, by the wall and in brackets by
-the processor, and the overhead as the median of the ratios within a round, minus 1.
+Prints a Markdown table: milliseconds of processor time for a step, medians over all turns, and the
+overhead as the median, with the range over processes, of the ratio of their medians, minus 1.
 """
 
 from __future__ import annotations
@@ -25,9 +25,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from statistics import median
 from types import SimpleNamespace
@@ -39,19 +38,19 @@ CASES: dict[str, dict[str, Any]] = {
         "model": {"name": "convnet", "convnet": {"widths": [8, 16], "depths": [1, 1]}},
         "side": 16,
         "batch": 32,
-        "steps": 300,
+        "steps": 150,
     },
     "`digits`: fast_cnn, 32 x 32, 128 pictures": {
         "model": {"name": "fast_cnn"},
         "side": 32,
         "batch": 128,
-        "steps": 40,
+        "steps": 20,
     },
     "`fashion_mnist`: fast_cnn, 28 x 28, 256 pictures": {
         "model": {"name": "fast_cnn"},
         "side": 28,
         "batch": 256,
-        "steps": 25,
+        "steps": 15,
     },
 }
 ASKED: dict[str, dict[str, Any]] = {
@@ -59,6 +58,7 @@ ASKED: dict[str, dict[str, Any]] = {
     "clip, EMA": {"clip": {"norm": 1.0}, "ema": {"decay": 0.99}},
 }
 CLASSES = 10
+TURNS = 4
 
 
 class Batch(NamedTuple):
@@ -71,11 +71,11 @@ class Batch(NamedTuple):
 
 @dataclass
 class Ready:
-    """A loader of batches that are ready; `marks` gets the clocks at the first and the last."""
+    """A loader of batches that are ready; `marks` gets the processor's clock before and after them."""
 
     batches: list[Batch]
     epoch: int = 0
-    marks: list[tuple[float, float]] = field(default_factory=list)
+    marks: list[float] = field(default_factory=list)
 
     @property
     def dataset(self) -> SimpleNamespace:
@@ -91,9 +91,9 @@ class Ready:
         return len(self.batches)
 
     def __iter__(self) -> Iterator[Batch]:
-        self.marks.append(clocks())
+        self.marks.append(time.process_time())
         yield from self.batches
-        self.marks.append(clocks())
+        self.marks.append(time.process_time())
         self.epoch += 1
 
     def set_epoch(self, epoch: int) -> None:
@@ -106,11 +106,6 @@ class Ready:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Nothing is resumed here."""
-
-
-def clocks() -> tuple[float, float]:
-    """Seconds on the wall and of the processor."""
-    return time.perf_counter(), time.process_time()
 
 
 def make_batches(case: dict[str, Any], steps: int, device: str) -> list[Batch]:
@@ -130,7 +125,7 @@ def make_batches(case: dict[str, Any], steps: int, device: str) -> list[Batch]:
     return [few[step % len(few)] for step in range(steps)]
 
 
-def in_trainer(case: dict[str, Any], asked: dict[str, Any], device: str) -> tuple[float, float]:
+def in_trainer(case: dict[str, Any], asked: dict[str, Any], device: str) -> float:
     """Milliseconds a step takes in the trainer: of its second epoch, where all is warm."""
     from rich.console import Console
 
@@ -161,26 +156,18 @@ def in_trainer(case: dict[str, Any], asked: dict[str, Any], device: str) -> tupl
             console=Console(quiet=True),
         )
         trainer.fit()
-    return per_step(train.marks[2:4], case["steps"])
+    return (train.marks[3] - train.marks[2]) / case["steps"] * 1e3
 
 
-def by_hand(
-    case: dict[str, Any], asked: dict[str, Any], device: str, *, keeps: bool = False
-) -> tuple[float, float]:
-    """Milliseconds a step takes in a careful loop by hand, with torch's own parts.
-
-    With `keeps` it keeps its memory from step to step on a CPU, as the trainer does; few loops do.
-    """
+def by_hand(case: dict[str, Any], asked: dict[str, Any], device: str) -> float:
+    """Milliseconds a step takes in a careful loop by hand, with torch's own parts."""
     import torch
     from torch.nn.functional import cross_entropy
     from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-    from augpipe.loader.heap import keep_memory
     from augpipe.train.config.model import ModelConfig
     from augpipe.train.models import build_model
 
-    if keeps:
-        keep_memory()
     model = build_model(ModelConfig.model_validate(case["model"]), CLASSES).to(device)
     decayed = [p for p in model.parameters() if p.ndim > 1]
     others = [p for p in model.parameters() if p.ndim <= 1]
@@ -207,62 +194,57 @@ def by_hand(
             total += loss.detach() * len(images)
             hits += (logits.argmax(1) == labels).sum()
         float(total), int(hits)
-    return per_step(train.marks[2:4], steps)
+    return (train.marks[3] - train.marks[2]) / steps * 1e3
 
 
-LOOPS: dict[str, Callable[..., tuple[float, float]]] = {
-    "hand": by_hand,
-    "keeping": partial(by_hand, keeps=True),
-    "trainer": in_trainer,
-}
+def turns(case: dict[str, Any], asked: dict[str, Any], device: str) -> dict[str, list[float]]:
+    """Milliseconds a step takes by hand, and both in turns after memory is kept, each time."""
+    from augpipe.loader.heap import keep_memory
+
+    found: dict[str, list[float]] = {"hand": [], "keeping": [], "trainer": []}
+    for _ in range(TURNS):
+        found["hand"].append(by_hand(case, asked, device))
+    keep_memory()
+    for _ in range(TURNS):
+        found["keeping"].append(by_hand(case, asked, device))
+        found["trainer"].append(in_trainer(case, asked, device))
+    return found
 
 
-def per_step(marks: list[tuple[float, float]], steps: int) -> tuple[float, float]:
-    """Milliseconds of wall and processor between two clocks, for each step."""
-    (wall, cpu), (wall_after, cpu_after) = marks
-    return (wall_after - wall) / steps * 1e3, (cpu_after - cpu) / steps * 1e3
-
-
-def measured(loop: str, case: str, asked: str, options: argparse.Namespace) -> tuple[float, float]:
-    """One loop in a fresh process."""
-    words = [sys.executable, __file__, "--one", loop, case, asked, "--device", options.device]
+def measured(case: str, asked: str, options: argparse.Namespace) -> dict[str, list[float]]:
+    """All turns of one fresh process."""
+    words = [sys.executable, __file__, "--one", case, asked, "--device", options.device]
     environment = os.environ | {"OMP_NUM_THREADS": str(options.threads)}
     ended = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
-    wall, cpu = json.loads(ended.stdout)
-    return wall, cpu
+    found: dict[str, list[float]] = json.loads(ended.stdout)
+    return found
 
 
 def main() -> None:
-    """Measure all, or, in a process of its own, one."""
+    """Measure all, or, in a process of its own, one case."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=5, help="processes; default: 5")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--one", nargs=3, metavar=("LOOP", "CASE", "ASKED"), help="internal")
+    parser.add_argument("--one", nargs=2, metavar=("CASE", "ASKED"), help="internal")
     options = parser.parse_args()
     if options.one:
-        loop, case, asked = options.one
-        print(json.dumps(LOOPS[loop](CASES[case], ASKED[asked], options.device)))
+        case, asked = options.one
+        print(json.dumps(turns(CASES[case], ASKED[asked], options.device)))
         return
     print("| network | asked for | by hand, ms | keeping its memory | trainer | overhead |")
     print("|---|---|--:|--:|--:|--:|")
     for case in CASES:
         for asked in ASKED:
-            rounds = [
-                {loop: measured(loop, case, asked, options) for loop in LOOPS}
-                for _ in range(options.rounds)
-            ]
+            rounds = [measured(case, asked, options) for _ in range(options.rounds)]
             print(line(case, asked, rounds), flush=True)
 
 
-def line(case: str, asked: str, rounds: list[dict[str, tuple[float, float]]]) -> str:
-    """One row of the table: a step's time on the wall, and in brackets the processor's."""
-    cells = [
-        " (".join(f"{median(one[loop][clock] for one in rounds):.2f}" for clock in (0, 1)) + ")"
-        for loop in LOOPS
-    ]
-    ratios = [[one["trainer"][clock] / one["keeping"][clock] for one in rounds] for clock in (0, 1)]
-    cells.append(" (".join(f"{median(some) - 1:+.1%}" for some in ratios) + ")")
+def line(case: str, asked: str, rounds: list[dict[str, list[float]]]) -> str:
+    """One row of the table."""
+    cells = [f"{median(ms for one in rounds for ms in one[loop]):.2f}" for loop in rounds[0]]
+    ratios = [median(one["trainer"]) / median(one["keeping"]) - 1 for one in rounds]
+    cells.append(f"{median(ratios):+.1%} ({min(ratios):+.1%} to {max(ratios):+.1%})")
     return f"| {case} | {asked} | {' | '.join(cells)} |"
 
 

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from PIL.JpegImagePlugin import JpegImageFile
 
 from augpipe.data.header import MAX_PIXELS, Header, damaged, read_header
-from augpipe.data.jpeg import decode_region, region_decoder
+from augpipe.data.jpeg import decode_region, decodes_regions, region_decoder
 from augpipe.data.orientation import orientation_matrix, stored_region, turned_size, upright
 from augpipe.data.pixels import WHITE, Color, to_rgb8
 from augpipe.data.sample import Decoded
@@ -110,7 +110,7 @@ class EncodedImage:
     def _part(self, scale: int, region: Region) -> Decoded | None:
         """The region, where that is less than the whole and can be decoded alone."""
         header = self.header
-        if header.decoder != "simplejpeg":
+        if header.decoder != "simplejpeg" or not decodes_regions():
             return None
         scale = _jpeg_scale(header.size, scale)
         top, left, bottom, right = stored_region(header.orientation, header.size, region)

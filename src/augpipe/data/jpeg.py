@@ -45,6 +45,11 @@ def decode_region(
     return _decode(extension, data, size, scale, region) if extension else None
 
 
+def decodes_regions() -> bool:
+    """Whether `decode_region` ever gives anything."""
+    return _trusted() is not None
+
+
 def region_decoder() -> str | None:
     """The name and version of the library that decodes rectangles; None where none does."""
     extension = _trusted()

@@ -86,6 +86,9 @@ def _interval(turn: tuple[int, int], region: Region, extent: int) -> tuple[int, 
     return (low, high) if sum(turn) > 0 else (extent - high, extent - low)
 
 
+_AS_STORED = np.eye(3)
+
+
 def orientation_matrix(
     orientation: int, stored: tuple[int, int], scale: int = 1, corner: tuple[int, int] = (0, 0)
 ) -> NDArray[np.float64]:
@@ -100,6 +103,10 @@ def orientation_matrix(
     Returns:
         (3, 3) float64.
     """
+    if orientation == UPRIGHT and scale == 1:  # as most are; to make it from lists takes long
+        matrix = _AS_STORED.copy()
+        matrix[0, 2], matrix[1, 2] = -corner[1], -corner[0]
+        return matrix
     (xx, xy), (yx, yy) = _TURNS[orientation]
     x = stored[1] / scale if xx + xy < 0 else 0
     y = stored[0] / scale if yx + yy < 0 else 0
