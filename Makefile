@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+# In so many processes tests run.
+JOBS   ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-slow lint types format samples bench docs docs-serve clean
@@ -32,7 +34,7 @@ demo: $(VENV)/installed  ## export real digits, preview the recipe, train it, sa
 	$(BIN)/augpipe train pipelines/digits.yaml --out runs/demo
 
 test: $(VENV)/installed-dev lint types  ## lint, check types, run the whole test suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 test-slow: $(VENV)/installed-dev  ## the tests that take long
 	$(BIN)/python -m pytest -m slow
