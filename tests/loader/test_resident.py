@@ -214,7 +214,7 @@ def test_it_says_where_the_memory_is_short(digits, monkeypatch):
         ([lambda image: image], RecipeError, "lambda.* runs on single pictures only"),
         ([{"one_of": {"ops": ["equalize", "jpeg_compression"]}}], RecipeError, "single pictures"),
     ],
-    ids=str,
+    ids=lambda value: str(value).partition(" at 0x")[0],
 )
 def test_pipelines_that_cannot_run_there_are_refused_by_name(shapes, ops, error, message):
     with pytest.raises(error, match=message):

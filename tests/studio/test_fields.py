@@ -39,7 +39,7 @@ def test_a_slider_runs_over_values_that_the_op_takes(name):
             make_op({name: fields | {field: value}})  # or it says what is wrong
 
 
-@pytest.mark.parametrize(("name", "field"), BOUND_BY_OTHERS)
+@pytest.mark.parametrize(("name", "field"), sorted(BOUND_BY_OTHERS))
 def test_what_is_bound_by_others_is_told_by_the_op(name, field):
     fields = example_fields(find_op(name))
     control = controls_of(name)[field]
