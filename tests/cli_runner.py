@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
 
-from augpipe.cli.main import run
+# Several processes of pytest are each told a width, which a console keeps that is made meanwhile.
+os.environ.pop("COLUMNS", None)
+
+from augpipe.cli.main import run  # noqa: E402
 
 
 @dataclass
