@@ -12,7 +12,7 @@ import pytest
 # Several processes of pytest are each told a width, which a console keeps that is made meanwhile.
 os.environ.pop("COLUMNS", None)
 
-from augpipe.cli.main import run  # noqa: E402
+from augpipe.cli.main import run
 
 
 @dataclass
