@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from augpipe.execute.decide import crops_within
+from augpipe.execute.torch.types import Finish
 from augpipe.execute.warp import Size
 from augpipe.plan import Floats
 
@@ -40,25 +41,40 @@ def cuts_of(
     return found.exact, np.column_stack([found.crop, *turns, filled])
 
 
-def cut(pixels: Tensor, cuts: Tensor, fill: Tensor, out: Size) -> Tensor:
-    """(B, 3, h, w) of size `out`, in the type of the pixels.
+def cut(pixels: Tensor, cuts: Tensor, fill: Tensor, out: Size, finish: Finish) -> Tensor:
+    """(B, 3, h, w) of size `out`, in the type of the pixels; of one row, it may be a view.
 
     Args:
         pixels: (B, 3, H, W).
         cuts: (B, 11); see `cuts_of`.
         fill: (B, 3), what lies beside the picture.
         out: the output's height and width.
+        finish: how the fill is handed on.
     """
+    rows, whole, source = cuts.tolist(), [0, 0, *out], pixels.detach().numpy()
+    if len(rows) == 1 and rows[0][7:] == whole:
+        return torch.from_numpy(_part(source[0], *rows[0][:7]))[None]
     done = pixels.new_empty((*pixels.shape[:2], *out))
-    source, target, around = pixels.detach().numpy(), done.numpy(), fill.numpy()[..., None, None]
-    for row, (y0, x0, y1, x1, *turns, top, left, bottom, right) in enumerate(cuts.tolist()):
-        if (top, left, bottom, right) != (0, 0, *out):
+    target, around = done.numpy(), finish(fill.clone()).numpy()[..., None, None]
+    for row, how in enumerate(rows):
+        top, left, bottom, right = filled = how[7:]
+        if filled != whole:
             target[row] = around[row]
-        target[row, :, top:bottom, left:right] = _turn(source[row, :, y0:y1, x0:x1], *turns)
+        target[row, :, top:bottom, left:right] = _part(source[row], *how[:7])
     return done
 
 
-def _turn(part: NDArray[Any], transpose: int, flip_y: int, flip_x: int) -> NDArray[Any]:
+def _part(
+    picture: NDArray[Any],
+    top: int,
+    left: int,
+    bottom: int,
+    right: int,
+    transpose: int,
+    flip_y: int,
+    flip_x: int,
+) -> NDArray[Any]:
+    part = picture[:, top:bottom, left:right]
     part = part.swapaxes(1, 2) if transpose else part
     axes = [axis for axis, flip in ((1, flip_y), (2, flip_x)) if flip]
     return torch.from_numpy(part).flip(axes).numpy() if axes else part

@@ -21,7 +21,7 @@ from augpipe.execute.torch.cut import CUT, cut, cuts_of
 from augpipe.execute.torch.sample import sample
 from augpipe.execute.torch.stage import Kind, Stage, kinds_of
 from augpipe.execute.torch.types import Finish, Given, Tensors, Values, floats, spread
-from augpipe.execute.torch.upright import resample, stands_upright, taps
+from augpipe.execute.torch.upright import PAYS, resample, stands_upright, taps
 from augpipe.execute.warp import HORIZON, NEAREST_NUDGE, Size
 from augpipe.plan import Border, BorderMode, Floats, Warp
 from augpipe.shrink import shrink_factors
@@ -126,8 +126,8 @@ def _kinds(
     filled = np.where(inset[:, None], made.inset, (0, 0, *out))
     exact, cuts = cuts_of(step.matrix, filled, source)
     still = exact & (cuts == (0, 0, *source, 0, 0, 0, 0, 0, *source)).all(axis=1)
-    # Where all rows are cut out, or stay, they need not be parted.
-    still &= still.all() | ~exact.all()
+    # Small pictures that are cut out, or stay, need not be parted: to copy those is less.
+    still &= still.all() | ~exact.all() | (out[0] * out[1] >= PAYS)
     kinds: list[Kind] = [
         None if stays else CUT if cut else Sight(*sight)
         for stays, cut, sight in zip(still.tolist(), exact.tolist(), sights.tolist(), strict=True)
@@ -146,7 +146,7 @@ def _alike(
 ) -> Tensor:
     """Rows of one kind."""
     if not isinstance(kind, Sight):
-        return cut(pixels, tensors["cut"], finish(tensors["fill"].clone()), out)
+        return cut(pixels, tensors["cut"], tensors["fill"], out, finish)
     small = _shrink(pixels, kind.fy, kind.fx, finish)
     if kind.upright:
         sampled = resample(small, tensors, out)
