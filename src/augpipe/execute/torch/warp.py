@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (its name everywhere)
 
 from augpipe.errors import PlanError
-from augpipe.execute.decide import Decisions, decide
+from augpipe.execute.decide import insets, leaving
 from augpipe.execute.torch.cut import CUT, cut, cuts_of
 from augpipe.execute.torch.sample import sample
 from augpipe.execute.torch.stage import Kind, Stage, kinds_of
@@ -60,16 +60,16 @@ def warp(step: Warp, given: Given) -> tuple[Stage, ...]:
         )
     out = int(step.size[0, 0]), int(step.size[0, 1])
     nearest, border = step.interpolation == "nearest", step.border or Border("replicate")
-    made = decide(step.matrix, out, given.size)
+    edges = _edges(step, out, given.size)
     bilinear = step.interpolation == "bilinear"
     factor = shrink_factors(step.matrix, step.size) if not nearest else np.ones_like(step.size)
     options = (out, nearest, border.mode, given.finish)
-    arrays = _arrays(step, made, factor, border)
+    arrays = _arrays(step, edges, factor, border)
     if given.fixed:
-        bounds = _bounds(step, made, _extent(given.size, factor)[:, ::-1])
+        bounds = _bounds(edges, _extent(given.size, factor)[:, ::-1])
         sampling = Stage(sample, {**arrays, **bounds}, options=options)
         return (_shrink_in_place(factor, given), sampling) if bilinear else (sampling,)
-    kinds, cuts = _kinds(step, made, factor, out, given.size)
+    kinds, cuts = _kinds(step, edges, factor, out, given.size)
     sights = [kind for kind in kinds if isinstance(kind, Sight)]
     if any(sight.upright for sight in sights):
         arrays |= taps(_after_shrink(step.matrix, factor), out, _extent(given.size, factor))
@@ -79,29 +79,43 @@ def warp(step: Warp, given: Given) -> tuple[Stage, ...]:
     return (own,)
 
 
+class _Edges(NamedTuple):
+    """Where the pictures' edges are to be seen.
+
+    Attributes:
+        free: (B,), whether a border shows that sampling has to look for.
+        inset: (B,), whether the picture fills whole pixels of the output, with fill around them.
+        filled: (B, 4) which ones: top, left, bottom, right; all of them where it does not.
+    """
+
+    free: NDArray[np.bool_]
+    inset: NDArray[np.bool_]
+    filled: NDArray[np.int64]
+
+
+def _edges(step: Warp, out: Size, source: Size) -> _Edges:
+    found = insets(step.matrix, out, source)
+    inset = found.has_inset & (step.border is not None and step.border.mode == "constant")
+    filled = np.where(inset[:, None], found.inset, (0, 0, *out))
+    return _Edges(leaving(step.matrix, out, source) & ~inset, inset, filled)
+
+
 def _arrays(
-    step: Warp, made: Decisions, factor: NDArray[np.int64], border: Border
+    step: Warp, edges: _Edges, factor: NDArray[np.int64], border: Border
 ) -> dict[str, NDArray[Any]]:
     """What sampling needs of each row."""
-    whole = np.array([0, 0, *step.size[0]])
     return floats(
         matrix=_after_shrink(step.matrix, factor),
-        inset=np.where(_is_inset(step, made)[:, None], made.inset, whole),
+        inset=edges.filled,
         fill=np.tile(border.fill, (len(factor), 1)),
     )
 
 
-def _bounds(step: Warp, made: Decisions, extent: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+def _bounds(edges: _Edges, extent: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
     """And in one form for all rows besides, of pictures of (B, 2) widths and heights."""
-    free = (made.leaves & ~_is_inset(step, made))[:, None]
+    free = edges.free[:, None]
     low, high = np.where(free, -np.inf, 0.5), np.where(free, np.inf, extent - 0.5)
     return floats(extent=extent, low=np.broadcast_to(low, extent.shape), high=high)
-
-
-def _is_inset(step: Warp, made: Decisions) -> NDArray[np.bool_]:
-    """Which rows fill whole pixels of the output, with fill around them."""
-    bordered = step.border is not None and step.border.mode == "constant"
-    return made.has_inset & bordered
 
 
 def _after_shrink(matrix: Floats, factor: NDArray[np.int64]) -> Floats:
@@ -115,16 +129,13 @@ def _extent(source: Size, factor: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _kinds(
-    step: Warp, made: Decisions, factor: NDArray[np.int64], out: Size, source: Size
+    step: Warp, edges: _Edges, factor: NDArray[np.int64], out: Size, source: Size
 ) -> tuple[list[Kind], Values]:
     """How each row goes, on the host: as it is, cut out, or sampled; and from where it is cut."""
     flat = np.all(step.matrix[:, 2, :2] == 0, axis=1)
-    inset = _is_inset(step, made)
-    free = made.leaves & ~inset
-    upright = stands_upright(step.matrix, out) & ~free & (step.interpolation != "nearest")
-    sights = np.column_stack([factor, flat, inset, free, upright])
-    filled = np.where(inset[:, None], made.inset, (0, 0, *out))
-    exact, cuts = cuts_of(step.matrix, filled, source)
+    upright = stands_upright(step.matrix, out) & ~edges.free & (step.interpolation != "nearest")
+    sights = np.column_stack([factor, flat, edges.inset, edges.free, upright])
+    exact, cuts = cuts_of(step.matrix, edges.filled, source)
     still = exact & (cuts == (0, 0, *source, 0, 0, 0, 0, 0, *source)).all(axis=1)
     # Small pictures that are cut out, or stay, need not be parted: to copy those is less.
     still &= still.all() | ~exact.all() | (out[0] * out[1] >= PAYS)
